@@ -1,0 +1,6 @@
+//! The WASM entry point: takes over the page that the server rendered.
+
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    leptos::mount::hydrate_body(|| ());
+}

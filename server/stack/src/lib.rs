@@ -1,0 +1,1 @@
+//! Starts and stops Millrace's own Postgres and Redis from the installed binaries.

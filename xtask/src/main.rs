@@ -1,0 +1,2 @@
+//! Set-up, build, test and bench: `cargo xtask …`.
+fn main() {}

@@ -2,5 +2,5 @@
 
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
-    leptos::mount::hydrate_body(|| ());
+    leptos::mount::hydrate_body(app::App);
 }

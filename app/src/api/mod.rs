@@ -1,0 +1,12 @@
+//! Server functions, one file a feature. Each authenticates, calls [`Backend`](crate::backend::Backend) and returns its
+//! answer: nothing else belongs here, because each of them is a public endpoint.
+
+mod board;
+mod jobs;
+mod output;
+mod session;
+
+pub use board::{board, older_jobs};
+pub use jobs::{CancelJob, CreateJob, RetryJob, cancel_job, create_job, job, repositories, retry_job};
+pub use output::output;
+pub use session::{SignOut, me, sign_out};

@@ -1,0 +1,156 @@
+//! A job: what somebody asked for, and how it stands.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Attempt, JobId, Timestamp, text_enum::text_enum};
+
+text_enum! {
+    /// What a job does; each kind has its own lane.
+    Kind {
+        /// A coding agent works on a prompt.
+        Agent = "agent",
+        /// A script runs in a fresh checkout.
+        Command = "command",
+    }
+}
+
+text_enum! {
+    JobState {
+        /// Waits for a time: a delayed start or the pause before a retry.
+        Scheduled = "scheduled",
+        Queued = "queued",
+        Running = "running",
+        Succeeded = "succeeded",
+        Failed = "failed",
+        Canceled = "canceled",
+        /// Waits until its lane's quota is there again.
+        Parked = "parked",
+    }
+}
+
+impl JobState {
+    /// Nothing will happen any more unless somebody retries the job.
+    pub const fn is_finished(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Canceled)
+    }
+}
+
+text_enum! {
+    /// Ordered: a more urgent priority is less than a less urgent one.
+    Priority {
+        Critical = "critical",
+        High = "high",
+        Normal = "normal",
+        Low = "low",
+    }
+}
+
+text_enum! {
+    /// What made the job.
+    Trigger {
+        Webhook = "webhook",
+        Dashboard = "dashboard",
+        Api = "api",
+        Schedule = "schedule",
+        FollowUp = "follow_up",
+    }
+}
+
+/// A job as lists and live events carry it: everything but the text that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    pub id: JobId,
+    pub kind: Kind,
+    pub state: JobState,
+    pub priority: Priority,
+    /// The number of the latest attempt; 0 before the first.
+    pub attempt: u32,
+    pub max_attempts: u32,
+    /// The first line of the prompt or script, shortened for a heading.
+    pub title: String,
+    pub repository: String,
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub git_ref: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    pub trigger: Trigger,
+    /// The login of who asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
+    pub created_at: Timestamp,
+    /// When it last entered the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_at: Option<Timestamp>,
+    /// When the latest attempt started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// Not before this time, for a job that is `scheduled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_at: Option<Timestamp>,
+    /// Coarse progress of the running attempt: `checkout`, `command`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Somebody asked a running job to stop; it is on its way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancel_requested: bool,
+    /// Grows with every change of the job: an event with a smaller one is old news.
+    pub revision: i64,
+}
+
+/// A job with what was asked for and its attempts, the latest last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobDetail {
+    #[serde(flatten)]
+    pub job: Job,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    pub attempts: Vec<Attempt>,
+}
+
+/// What to make a job of, as it arrives: nothing in it is checked yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NewJob {
+    pub kind: String,
+    pub repository: String,
+    #[serde(rename = "ref")]
+    pub git_ref: Option<String>,
+    pub script: Option<String>,
+    pub prompt: Option<String>,
+    pub agent: Option<String>,
+    pub model: Option<String>,
+    pub priority: Option<String>,
+    pub max_attempts: Option<u32>,
+}
+
+/// Which jobs to list. An empty filter lists all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct JobFilter {
+    pub state: Option<JobState>,
+    pub kind: Option<Kind>,
+    pub repository: Option<String>,
+    /// Words to find in title and repository.
+    pub q: Option<String>,
+    /// Where the page before ended: its `next`.
+    pub cursor: Option<String>,
+    pub limit: Option<u32>,
+}
+
+/// A page of jobs, the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobPage {
+    pub jobs: Vec<Job>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}

@@ -1,0 +1,52 @@
+//! Lines of output and the ways to ask for them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Timestamp, text_enum::text_enum};
+
+text_enum! {
+    /// Where a line came from.
+    Stream {
+        Stdout = "stdout",
+        Stderr = "stderr",
+        /// Millrace itself: stages, exit codes, notices.
+        System = "system",
+    }
+}
+
+/// One line of an attempt's output, without its line break.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Counts from 1 within the attempt, without a gap.
+    pub seq: u64,
+    pub timestamp: Timestamp,
+    pub stream: Stream,
+    /// At most 16 KiB before escaping; may hold ANSI sequences.
+    pub line: String,
+    /// The program's line was longer: the next line of this stream goes on with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub continues: bool,
+}
+
+/// A run of consecutive lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputPage {
+    pub lines: Vec<Line>,
+    /// How many lines the attempt has so far: the last line's seq, on this page or not.
+    pub total: u64,
+    /// Pass it as `after` to read on; absent at the present end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+}
+
+/// Which part of the output to show first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Window {
+    /// The last lines: where a job that runs is watched.
+    Tail,
+    /// From this seq on, exclusive.
+    After(u64),
+    /// Around the first line that looks like the error of a failed attempt; the tail where none does.
+    FirstError,
+}

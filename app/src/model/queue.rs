@@ -1,0 +1,71 @@
+//! Lanes and the board.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Job, JobId, Kind, Timestamp};
+
+/// A queue as people see it: one for each kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lane {
+    pub kind: Kind,
+    /// How many attempts may run at once, over all runners.
+    pub concurrency: u32,
+    pub running: u32,
+    pub waiting: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+}
+
+/// Why a lane starts nothing, and until when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    pub reason: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// How the work of all lanes goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    pub waiting: u32,
+    pub running: u32,
+    /// Ended in the last 24 hours.
+    pub succeeded: u32,
+    pub failed: u32,
+    pub canceled: u32,
+    /// Runners that were heard of in the last seconds.
+    pub runners: u32,
+}
+
+impl Figures {
+    /// Succeeded of those that ended by themselves, in whole percent, rounded down so that 100 means all.
+    pub fn success_rate(&self) -> Option<u32> {
+        let ended = u64::from(self.succeeded) + u64::from(self.failed);
+        (ended > 0).then(|| u32::try_from(u64::from(self.succeeded) * 100 / ended).unwrap_or(100))
+    }
+}
+
+/// All that the first page shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Board {
+    pub lanes: Vec<Lane>,
+    pub figures: Figures,
+    /// Jobs that run, the latest started first.
+    pub running: Vec<Job>,
+    /// Jobs that wait, the next one first; bounded, `figures.waiting` counts all.
+    pub waiting: Vec<Job>,
+    /// Jobs that ended, the latest first.
+    pub finished: Vec<Job>,
+    /// The cursor for older finished jobs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// The newest line of each running job.
+    pub last_lines: Vec<LastLine>,
+}
+
+/// The newest line that a running job printed, shortened, without ANSI sequences.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastLine {
+    pub id: JobId,
+    pub line: String,
+}

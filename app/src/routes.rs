@@ -1,0 +1,29 @@
+//! Every page and its address.
+
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::{
+    SsrMode,
+    components::{Route, Router, Routes},
+    path,
+};
+
+use crate::pages::{BoardPage, JobPage, NewJobPage, NotFoundPage, SignInPage};
+
+/// The whole dashboard. Pages are rendered complete (`SsrMode::Async`), so that they work before, or without, the WASM.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+
+    view! {
+        <Title formatter=|title: String| if title.is_empty() { "Millrace".to_owned() } else { format!("{title} · Millrace") } />
+        <Router>
+            <Routes fallback=NotFoundPage>
+                <Route path=path!("/") view=BoardPage ssr=SsrMode::Async />
+                <Route path=path!("/new") view=NewJobPage ssr=SsrMode::Async />
+                <Route path=path!("/jobs/:id") view=JobPage ssr=SsrMode::Async />
+                <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
+            </Routes>
+        </Router>
+    }
+}

@@ -1,2 +1,95 @@
 //! Set-up, build, test and bench: `cargo xtask …`.
-fn main() {}
+
+#![allow(clippy::print_stdout, reason = "its only interface is the terminal")]
+
+mod command;
+mod guards;
+mod interrupt;
+mod launch;
+mod lint;
+mod progress;
+mod queries;
+mod setup;
+mod site;
+mod tally;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::setup::Purpose;
+
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", about = "Sets up, builds, tests and measures Millrace")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install the programs that building and testing need
+    Setup,
+    /// Build what the browser downloads into target/site
+    Site,
+    /// Build the release binary with the site in it
+    Build,
+    /// Build, then start Millrace with its own Postgres and Redis
+    Up {
+        /// Passed on to `millrace up`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Renew .sqlx, the answers of the database to the compile-time checked queries
+    Prepare {
+        /// Change nothing; fail if .sqlx is not current
+        #[arg(long)]
+        check: bool,
+    },
+    /// Format, clippy and the guards
+    Lint,
+    /// Every test: lint, Rust against a real Postgres and Redis, journeys in a browser
+    Test {
+        /// Only one part of it
+        part: Option<test::Part>,
+    },
+    /// Measure the release binary
+    Bench {
+        /// Passed on to the bench
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = interrupt::pass_on_signals().and_then(|()| run(arguments.task));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Setup => setup::run(Purpose::Test),
+        Task::Site => {
+            setup::run(Purpose::Build)?;
+            site::build()?.print();
+            Ok(())
+        }
+        Task::Build => launch::build().map(drop),
+        Task::Up { arguments } => launch::up(arguments),
+        Task::Prepare { check: true } => queries::check(),
+        Task::Prepare { check: false } => queries::renew(),
+        Task::Lint => test::run(Some(test::Part::Lint)),
+        Task::Test { part } => test::run(part),
+        Task::Bench { arguments } => launch::bench(&arguments),
+    }
+}

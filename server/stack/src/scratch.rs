@@ -1,0 +1,53 @@
+//! A Postgres and a Redis for one run of tests or checks; nothing of them is left afterwards.
+
+use std::env;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+
+use crate::error::{At, Error};
+use crate::random_hex;
+use crate::{Durability, Postgres, PostgresOptions, Redis, RedisOptions};
+
+/// Both servers, in a directory that goes with them. They end in the order of the fields.
+#[derive(Debug)]
+pub struct Scratch {
+    pub redis: Redis,
+    pub postgres: Postgres,
+    _directory: Directory,
+}
+
+impl Scratch {
+    /// # Errors
+    /// As [`Postgres::start`] and [`Redis::start`].
+    pub fn start() -> Result<Self, Error> {
+        let directory = Directory::new()?;
+        let postgres = Postgres::start(&PostgresOptions {
+            data_dir: directory.0.join("postgres"),
+            durability: Durability::Throwaway,
+        })?;
+        let redis = Redis::start(&RedisOptions {
+            data_dir: directory.0.join("redis"),
+            durability: Durability::Throwaway,
+        })?;
+        Ok(Self { redis, postgres, _directory: directory })
+    }
+}
+
+#[derive(Debug)]
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Result<Self, Error> {
+        let path = env::temp_dir().join(format!("millrace-scratch-{}", random_hex::<8>()?));
+        // Others may pass but not look: started as root, Postgres runs as another user.
+        DirBuilder::new().mode(0o711).create(&path).at(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

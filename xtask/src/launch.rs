@@ -1,0 +1,52 @@
+//! Builds the release binary and runs it.
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use millrace_stack::Scratch;
+
+use crate::command::{self, cargo};
+use crate::progress::Step;
+use crate::setup::{self, Purpose};
+use crate::test::name_servers;
+use crate::{site, workspace};
+
+/// Builds the release binary with the site in it, and gives its path.
+pub(crate) fn build() -> Result<PathBuf> {
+    setup::run(Purpose::Build)?;
+    site::build()?.print();
+    let step = Step::begin("Compile Millrace");
+    step.run(cargo().args(["build", "--release", "--package=millrace"]))?;
+    step.done();
+    Ok(workspace::target_directory()?.join("release/millrace"))
+}
+
+/// Builds, and becomes `millrace up`: from then on Ctrl-C is its own business.
+pub(crate) fn up(arguments: Vec<String>) -> Result<()> {
+    let mut millrace = Command::new(build()?);
+    millrace.arg("up");
+    let names_directory =
+        arguments.iter().any(|word| word == "--data-dir" || word.starts_with("--data-dir="));
+    if !names_directory {
+        millrace.arg("--data-dir").arg(workspace::root().join(".millrace"));
+    }
+    let error = millrace.args(arguments).exec();
+    Err(error).with_context(|| command::describe(&millrace))
+}
+
+/// Runs the bench against the release binary and servers of its own.
+pub(crate) fn bench(arguments: &[String]) -> Result<()> {
+    let binary = build()?;
+    let step = Step::begin("Start Postgres and Redis");
+    let scratch = Scratch::start()?;
+    step.done();
+    let mut bench = cargo();
+    bench
+        .args(["bench", "--package=millrace", "--bench=millrace", "--"])
+        .args(arguments)
+        .env("MILLRACE_BIN", binary);
+    name_servers(&mut bench, &scratch);
+    command::show(&mut bench)
+}

@@ -1,0 +1,48 @@
+//! Format and clippy, for the server and for the browser apart: `ssr` and `hydrate` exclude each other.
+
+use anyhow::Result;
+
+use crate::command::cargo;
+use crate::progress::Step;
+use crate::setup::wasm::{TARGET, Toolchain};
+
+pub(crate) fn format() -> Result<()> {
+    let step = Step::begin("Check the format");
+    step.run(cargo().args(["fmt", "--all", "--check"]))?;
+    step.done();
+    Ok(())
+}
+
+pub(crate) fn server() -> Result<()> {
+    let step = Step::begin("Lint the server");
+    step.run(cargo().args([
+        "clippy",
+        "--package=millrace",
+        "--package=millrace-app",
+        "--package=millrace-stack",
+        "--package=xtask",
+        "--all-targets",
+        "--",
+        "--deny=warnings",
+    ]))?;
+    step.done();
+    Ok(())
+}
+
+pub(crate) fn browser() -> Result<()> {
+    let step = Step::begin("Lint the browser's part");
+    let toolchain = Toolchain::find()?;
+    let mut cargo = toolchain.cargo()?;
+    // Debian's compiler has no clippy; there the warnings of rustc have to do.
+    let command = match toolchain {
+        Toolchain::Native => "clippy",
+        Toolchain::Debian(_) => "check",
+    };
+    cargo.args([command, "--package=millrace-frontend", "--package=millrace-app", "--target", TARGET]);
+    if toolchain == Toolchain::Native {
+        cargo.args(["--", "--deny=warnings"]);
+    }
+    step.run(&mut cargo)?;
+    step.done();
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! Every test, in stages; the first that fails is the last.
+
+use std::fs;
+use std::io;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use millrace_stack::Scratch;
+
+use crate::command::{self, cargo};
+use crate::progress::{Step, seconds};
+use crate::setup::{self, Purpose, browser, node};
+use crate::tally::Tally;
+use crate::{guards, lint, queries, site, workspace};
+
+/// What can be run by itself.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Format, clippy and the guards
+    Lint,
+    /// The Rust tests
+    Rust,
+    /// The journeys in a browser
+    Browser,
+}
+
+/// Runs one part, or all. The last line of a full run is the number of tests.
+pub(crate) fn run(part: Option<Part>) -> Result<()> {
+    let wants = |this: Part| part.is_none_or(|part| part == this);
+    let mut stages = Stages::default();
+    let outcome = (|| -> Result<Tally> {
+        let purpose = if wants(Part::Browser) { Purpose::Test } else { Purpose::Build };
+        stages.run("Set-up", || setup::run(purpose))?;
+        if wants(Part::Lint) {
+            stages.run("Format", lint::format)?;
+        }
+        // The server embeds the site, so nothing of the server compiles before it.
+        let weight = stages.run("Site", site::build)?;
+        if wants(Part::Lint) {
+            stages.run("Lint, server", lint::server)?;
+            stages.run("Lint, browser", lint::browser)?;
+            stages.run("Guard: no server code in the browser", guards::browser_dependencies)?;
+            stages.run("Guard: weight of the first page", || {
+                weight.print();
+                weight.check()
+            })?;
+            stages.run("Guard: .sqlx is current", queries::check)?;
+        }
+        let mut tally = Tally::default();
+        if part == Some(Part::Lint) {
+            return Ok(tally);
+        }
+        let scratch = stages.run("Postgres and Redis", || Ok(Scratch::start()?))?;
+        if wants(Part::Rust) {
+            stages.run("Rust tests", || rust_tests(&scratch, &mut tally))?;
+        }
+        if wants(Part::Browser) {
+            stages.run("Browser journeys", || browser_journeys(&scratch, &mut tally))?;
+        }
+        Ok(tally)
+    })();
+    stages.print();
+    let tally = outcome?;
+    if wants(Part::Rust) || wants(Part::Browser) {
+        println!("{tally}");
+    }
+    Ok(())
+}
+
+/// All but the frontend: built for this machine together with the server, it would ask `app` for `ssr` and
+/// `hydrate` at once.
+fn rust_tests(scratch: &Scratch, tally: &mut Tally) -> Result<()> {
+    let mut tests = cargo();
+    tests.args(["test", "--workspace", "--exclude=millrace-frontend", "--no-fail-fast"]);
+    name_servers(&mut tests, scratch);
+    let status = command::follow(&mut tests, |stream, line| {
+        tally.add_line(line);
+        command::pass_through(stream, line);
+    })?;
+    finish(*tally, command::succeeded(&tests, status))
+}
+
+fn browser_journeys(scratch: &Scratch, tally: &mut Tally) -> Result<()> {
+    let directory = workspace::root().join("end2end");
+    node::install_locked(&directory)?;
+    let step = Step::begin("Compile Millrace for the journeys");
+    step.run(cargo().args(["build", "--package=millrace"]))?;
+    step.done();
+
+    let report = directory.join("results/report.json");
+    match fs::remove_file(&report) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let chromium = browser::find().context("there is no Chromium")?;
+    let mut playwright = node::command("playwright", &directory)?;
+    playwright
+        .arg("test")
+        .env("CHROMIUM", chromium)
+        .env("MILLRACE_BIN", workspace::target_directory()?.join("debug/millrace"));
+    name_servers(&mut playwright, scratch);
+    let status = command::follow(&mut playwright, command::pass_through)?;
+    let mut journeys = Tally::default();
+    if let Ok(report) = fs::read_to_string(&report) {
+        journeys.add_playwright(&report)?;
+    }
+    tally.passed += journeys.passed;
+    tally.failed += journeys.failed;
+    finish(journeys, command::succeeded(&playwright, status))
+}
+
+/// The test harness takes these rather than starting its own.
+pub(crate) fn name_servers(command: &mut Command, scratch: &Scratch) {
+    command
+        .env("MILLRACE_TEST_DATABASE_URL", scratch.postgres.url())
+        .env("MILLRACE_TEST_REDIS_URL", scratch.redis.url());
+}
+
+/// A program that fails has failed, whatever it counted.
+fn finish(tally: Tally, outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Ok(()) if tally.passed == 0 => bail!("no test ran"),
+        Err(_) if tally.failed > 0 => bail!("{tally}"),
+        outcome => outcome,
+    }
+}
+
+/// What was done and how long it took.
+#[derive(Default)]
+struct Stages {
+    done: Vec<(&'static str, Duration)>,
+}
+
+impl Stages {
+    fn run<T>(&mut self, name: &'static str, stage: impl FnOnce() -> Result<T>) -> Result<T> {
+        eprintln!("── {name}");
+        let begin = Instant::now();
+        let outcome = stage().with_context(|| format!("{name} failed"));
+        self.done.push((name, begin.elapsed()));
+        outcome
+    }
+
+    fn print(&self) {
+        let width = self.done.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        println!();
+        for (name, duration) in &self.done {
+            println!("{name:width$}  {:>9}", seconds(*duration));
+        }
+        println!();
+    }
+}

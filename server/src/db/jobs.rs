@@ -87,7 +87,11 @@ impl TryFrom<JobRow> for OwnedJob {
 
 /// `ALL` lists priorities from the most urgent on, and so do the numbers in the table.
 fn priority_from(number: i16) -> Priority {
-    usize::try_from(number).ok().and_then(|index| Priority::ALL.get(index)).copied().unwrap_or(Priority::Normal)
+    usize::try_from(number)
+        .ok()
+        .and_then(|index| Priority::ALL.get(index))
+        .copied()
+        .unwrap_or(Priority::Normal)
 }
 
 fn jobs_from(rows: Vec<JobRow>) -> Result<Vec<Job>> {
@@ -214,7 +218,12 @@ pub async fn page(
 }
 
 /// Jobs that run, the latest started first.
-pub async fn running(db: impl PgExecutor<'_>, visible: Visible, filter: &JobFilter, limit: i64) -> Result<Vec<Job>> {
+pub async fn running(
+    db: impl PgExecutor<'_>,
+    visible: Visible,
+    filter: &JobFilter,
+    limit: i64,
+) -> Result<Vec<Job>> {
     let rows = sqlx::query_as!(
         JobRow,
         "SELECT * FROM jobs
@@ -236,7 +245,12 @@ pub async fn running(db: impl PgExecutor<'_>, visible: Visible, filter: &JobFilt
 }
 
 /// Jobs that wait, the next one first.
-pub async fn waiting(db: impl PgExecutor<'_>, visible: Visible, filter: &JobFilter, limit: i64) -> Result<Vec<Job>> {
+pub async fn waiting(
+    db: impl PgExecutor<'_>,
+    visible: Visible,
+    filter: &JobFilter,
+    limit: i64,
+) -> Result<Vec<Job>> {
     let rows = sqlx::query_as!(
         JobRow,
         "SELECT * FROM jobs

@@ -24,7 +24,8 @@ impl Problem {
     }
 
     pub(super) fn foreign_origin() -> Self {
-        let detail = "This request comes from another site, or does not say where from. Scripts use an API token.";
+        let detail =
+            "This request comes from another site, or does not say where from. Scripts use an API token.";
         Self::new(StatusCode::FORBIDDEN, "foreign_origin", detail)
     }
 
@@ -52,10 +53,9 @@ impl From<ApiError> for Problem {
             ),
             ApiError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
             ApiError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not_found", detail),
-            ApiError::Invalid { field, message } => Self {
-                field: Some(field),
-                ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
-            },
+            ApiError::Invalid { field, message } => {
+                Self { field: Some(field), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message) }
+            }
             ApiError::Conflict(_) => Self::new(StatusCode::CONFLICT, "conflict", detail),
             ApiError::Unavailable(_) | ApiError::Unreachable => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)

@@ -18,7 +18,10 @@ pub trait Backend: Send + Sync {
     async fn sign_out(&self, request: &Parts) -> Result<(), ApiError>;
 
     async fn board(&self, person: &Person, filter: &JobFilter) -> Result<Board, ApiError>;
+    /// Jobs in any state, the newest first.
     async fn jobs(&self, person: &Person, filter: &JobFilter) -> Result<JobPage, ApiError>;
+    /// Jobs that have ended, the latest first.
+    async fn finished_jobs(&self, person: &Person, filter: &JobFilter) -> Result<JobPage, ApiError>;
     async fn repositories(&self, person: &Person) -> Result<Vec<String>, ApiError>;
 
     async fn create_job(&self, person: &Person, job: NewJob) -> Result<Job, ApiError>;

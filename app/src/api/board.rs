@@ -14,5 +14,5 @@ pub async fn board(#[server(default)] filter: JobFilter) -> Result<model::Board,
 #[server(input = server_fn::codec::GetUrl)]
 pub async fn older_jobs(#[server(default)] filter: JobFilter) -> Result<JobPage, ApiError> {
     let (backend, person) = crate::backend::caller().await?;
-    backend.jobs(&person, &filter).await
+    backend.finished_jobs(&person, &filter).await
 }

@@ -1,0 +1,199 @@
+//! What the dashboard and the API can ask for: the server's side of [`app::backend::Backend`].
+
+use std::sync::Arc;
+
+use app::{
+    backend::Backend,
+    model::{
+        ApiError, Board, Figures, Job, JobDetail, JobFilter, JobId, JobPage, Kind, Lane, NewJob, OutputPage, Person,
+        Trigger, Window,
+    },
+};
+use async_trait::async_trait;
+use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
+use futures::future::join_all;
+
+use crate::{
+    config::Config,
+    db::{self, Visible},
+    http::session,
+    lifecycle::{Feed, JobRequest, Lifecycle, RequestRules, away, visible_to},
+    output::{Hub, Pages, Reader},
+};
+
+/// How many jobs of each group the board shows.
+const BOARD_ROWS: i64 = 100;
+/// How many jobs a page of a list has when nobody says, and at most.
+const PAGE_ROWS: u32 = 50;
+const MOST_PAGE_ROWS: u32 = 200;
+/// How many repositories the form proposes.
+const REPOSITORIES: i64 = 20;
+
+/// Everything that the HTTP side works with.
+pub struct Server {
+    pub config: Arc<Config>,
+    pub lifecycle: Lifecycle,
+    pub feed: Arc<Feed>,
+    pub hub: Arc<Hub>,
+}
+
+impl Server {
+    pub fn new(config: Arc<Config>, lifecycle: Lifecycle) -> Arc<Self> {
+        let feed = Feed::start(lifecycle.clone());
+        let reader = Reader::new(lifecycle.db().clone(), lifecycle.queue().clone());
+        let hub = Hub::new(reader, lifecycle.clone(), Arc::clone(&feed));
+        Arc::new(Self { config, lifecycle, feed, hub })
+    }
+
+    /// Makes a job for whoever asks, through whatever asks.
+    pub async fn submit(&self, person: &Person, new: NewJob, trigger: Trigger) -> Result<Job, ApiError> {
+        let rules = RequestRules {
+            limits: self.config.limits.clone(),
+            local_repositories: self.config.runner.local_repositories,
+            max_attempts: self.config.queue.max_attempts.get(),
+        };
+        let request = JobRequest::parse(new, trigger, &rules)?;
+        self.lifecycle.submit(person, &request).await.map_err(away)
+    }
+
+    pub async fn lanes(&self) -> Result<Vec<Lane>, ApiError> {
+        let counts = db::lane_counts(self.lifecycle.db()).await.map_err(away)?;
+        let lane = |kind: Kind| {
+            let (running, waiting) = counts
+                .iter()
+                .find(|(counted, ..)| *counted == kind)
+                .map_or((0, 0), |(_, running, waiting)| (*running, *waiting));
+            Lane { kind, concurrency: self.config.queue.concurrency.get(), running, waiting, pause: None }
+        };
+        Ok(self.kinds().map(lane).collect())
+    }
+
+    /// The kinds that can be asked for.
+    fn kinds(&self) -> impl Iterator<Item = Kind> {
+        Kind::ALL.iter().copied().filter(|kind| *kind != Kind::Agent)
+    }
+
+    pub async fn figures(&self, visible: Visible) -> Result<Figures, ApiError> {
+        let db = self.lifecycle.db();
+        let figures = db::figures(db, visible).await.map_err(away)?;
+        let runners = db::runners::online(db).await.map_err(away)?;
+        Ok(Figures { runners, ..figures })
+    }
+
+    /// An attempt's output, for somebody who may see the job.
+    pub async fn pages(&self, person: &Person, job: JobId, attempt: u32) -> Result<Pages<'_>, ApiError> {
+        let found = self.lifecycle.find(person, job).await?;
+        if attempt > found.attempt {
+            return Err(ApiError::NotFound(format!("The job has no attempt {attempt}.")));
+        }
+        Ok(Pages { reader: self.hub.reader(), job, attempt })
+    }
+}
+
+#[async_trait]
+impl Backend for Server {
+    async fn authenticate(&self, request: &Parts) -> Result<Person, ApiError> {
+        session::authenticate(self.lifecycle.db(), request).await
+    }
+
+    async fn sign_out(&self, request: &Parts) -> Result<(), ApiError> {
+        session::sign_out(request).await
+    }
+
+    async fn board(&self, person: &Person, filter: &JobFilter) -> Result<Board, ApiError> {
+        let (db, visible) = (self.lifecycle.db(), visible_to(person));
+        let (lanes, figures, running, waiting, finished) = tokio::try_join!(
+            self.lanes(),
+            self.figures(visible),
+            async { db::running(db, visible, filter, BOARD_ROWS).await.map_err(away) },
+            async { db::waiting(db, visible, filter, BOARD_ROWS).await.map_err(away) },
+            self.finished_jobs(person, filter),
+        )?;
+        let lines = running.iter().map(|job| self.hub.reader().last_line(job.id, job.attempt));
+        let last_lines = join_all(lines).await.into_iter().flatten().collect();
+        Ok(Board { lanes, figures, running, waiting, finished: finished.jobs, next: finished.next, last_lines })
+    }
+
+    async fn jobs(&self, person: &Person, filter: &JobFilter) -> Result<JobPage, ApiError> {
+        let limit = page_rows(filter);
+        let after = filter.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| wrong_cursor())).transpose()?;
+        let db = self.lifecycle.db();
+        let mut jobs = db::page(db, visible_to(person), filter, after, limit + 1).await.map_err(away)?;
+        let next = cut(&mut jobs, limit).map(|job| job.id.to_string());
+        Ok(JobPage { jobs, next })
+    }
+
+    async fn finished_jobs(&self, person: &Person, filter: &JobFilter) -> Result<JobPage, ApiError> {
+        let limit = page_rows(filter);
+        let after = filter.cursor.as_deref().map(|cursor| ended(cursor).ok_or_else(wrong_cursor)).transpose()?;
+        let db = self.lifecycle.db();
+        let mut jobs = db::finished_page(db, visible_to(person), filter, after, limit + 1).await.map_err(away)?;
+        let next = cut(&mut jobs, limit).map(|job| format!("{}.{}", job.finished_at.map_or(0, |time| time.0), job.id));
+        Ok(JobPage { jobs, next })
+    }
+
+    async fn repositories(&self, person: &Person) -> Result<Vec<String>, ApiError> {
+        db::repositories(self.lifecycle.db(), visible_to(person), REPOSITORIES).await.map_err(away)
+    }
+
+    async fn create_job(&self, person: &Person, job: NewJob) -> Result<Job, ApiError> {
+        self.submit(person, job, Trigger::Dashboard).await
+    }
+
+    async fn job(&self, person: &Person, id: JobId) -> Result<JobDetail, ApiError> {
+        let job = self.lifecycle.find(person, id).await?;
+        let db = self.lifecycle.db();
+        let request = db::with_request(db, id).await.map_err(away)?;
+        let (script, prompt) = request.unwrap_or_default();
+        let attempts = db::attempts::of_job(db, id).await.map_err(away)?;
+        Ok(JobDetail { job, script, prompt, attempts })
+    }
+
+    async fn cancel_job(&self, person: &Person, id: JobId) -> Result<(), ApiError> {
+        self.lifecycle.find(person, id).await?;
+        self.lifecycle.cancel(id).await
+    }
+
+    async fn retry_job(&self, person: &Person, id: JobId) -> Result<(), ApiError> {
+        self.lifecycle.find(person, id).await?;
+        self.lifecycle.retry(id).await.map(drop)
+    }
+
+    async fn output(
+        &self,
+        person: &Person,
+        id: JobId,
+        attempt: u32,
+        window: Window,
+    ) -> Result<OutputPage, ApiError> {
+        self.pages(person, id, attempt).await?.window(window).await.map_err(|error| {
+            tracing::error!(job.id = %id, attempt, error = format!("{error:#}"), "the output cannot be read");
+            ApiError::Internal
+        })
+    }
+}
+
+fn page_rows(filter: &JobFilter) -> i64 {
+    filter.limit.unwrap_or(PAGE_ROWS).clamp(1, MOST_PAGE_ROWS).into()
+}
+
+/// Takes what is more than a page off the list, and returns the page's last job if there was more.
+fn cut(jobs: &mut Vec<Job>, limit: i64) -> Option<&Job> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if jobs.len() <= limit {
+        return None;
+    }
+    jobs.truncate(limit);
+    jobs.last()
+}
+
+/// A cursor for finished jobs: when the last one ended, in milliseconds, and its id.
+fn ended(cursor: &str) -> Option<(DateTime<Utc>, JobId)> {
+    let (time, id) = cursor.split_once('.')?;
+    Some((DateTime::from_timestamp_millis(time.parse().ok()?)?, id.parse().ok()?))
+}
+
+fn wrong_cursor() -> ApiError {
+    ApiError::invalid("cursor", "The cursor is not from this list. Begin again without one.")
+}

@@ -1,0 +1,276 @@
+//! Puts the settings together: the defaults, then the file, then the environment.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use super::{Config, ConfigError};
+
+/// `Leptos.toml` as it ships: every setting with its default.
+const DEFAULTS: &str = include_str!("../../../Leptos.toml");
+
+/// Variables that many programs read, and the setting that each one means.
+const WELL_KNOWN: [(&str, &str, &str); 2] = [("DATABASE_URL", "database", "url"), ("REDIS_URL", "redis", "url")];
+
+/// Where a value came from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    Default,
+    File(PathBuf),
+    Variable(String),
+    CommandLine,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("the default settings"),
+            Self::File(path) => path.display().fmt(f),
+            Self::Variable(name) => write!(f, "environment variable {name}"),
+            Self::CommandLine => f.write_str("the command line"),
+        }
+    }
+}
+
+/// What the command line says: it goes before everything else.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `(section, key, value)`.
+    values: Vec<(&'static str, &'static str, Value)>,
+}
+
+impl Overrides {
+    pub fn set(&mut self, section: &'static str, key: &'static str, value: impl Into<Value>) {
+        self.values.push((section, key, value.into()));
+    }
+}
+
+/// Reads the settings from the defaults, `file` where there is one, `environment`, and `overrides`, the later winning.
+pub fn load(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    overrides: &Overrides,
+) -> Result<Config, ConfigError> {
+    let mut settings = Settings::defaults();
+    if let Some(path) = file {
+        settings.add_file(path)?;
+    }
+    settings.add_environment(environment)?;
+    for (section, key, value) in &overrides.values {
+        settings.put(section, key, value.clone(), Origin::CommandLine);
+    }
+    settings.check()
+}
+
+/// The values so far, and where each that is not a default came from.
+struct Settings {
+    values: Table,
+    origins: BTreeMap<(String, String), Origin>,
+}
+
+impl Settings {
+    fn defaults() -> Self {
+        #[expect(clippy::expect_used, reason = "compiled in, and read by every test")]
+        let values = DEFAULTS.parse().expect("the shipped Leptos.toml is TOML");
+        Self { values, origins: BTreeMap::new() }
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let table: Table = text.parse().map_err(|error: toml::de::Error| ConfigError::NotToml {
+            path: path.to_owned(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
+        let origin = Origin::File(path.to_owned());
+        for (section, values) in table {
+            let Value::Table(values) = values else {
+                return Err(self.unknown(&section, None, origin));
+            };
+            for (key, value) in values {
+                self.known(&section, &key, &origin)?;
+                self.put(&section, &key, value, origin.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn add_environment(
+        &mut self,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(), ConfigError> {
+        // Sorted by the map, so `MILLRACE_DATABASE__URL` comes after, and goes before, `DATABASE_URL`.
+        let variables: BTreeMap<String, String> = environment.into_iter().collect();
+        for (name, text) in variables {
+            let origin = Origin::Variable(name.clone());
+            let well_known = WELL_KNOWN.iter().find(|(variable, ..)| *variable == name);
+            let (section, key) = if let Some((_, section, key)) = well_known {
+                ((*section).to_owned(), (*key).to_owned())
+            } else if let Some((section, key)) =
+                name.strip_prefix("MILLRACE_").and_then(|rest| rest.split_once("__"))
+            {
+                (section.to_lowercase(), key.to_lowercase())
+            } else {
+                continue;
+            };
+            let value = match self.known(&section, &key, &origin)? {
+                Value::String(_) => Value::String(text),
+                Value::Array(_) => text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect(),
+                Value::Integer(_) => text.trim().parse().map_or(Value::String(text), Value::Integer),
+                _ => Value::String(text),
+            };
+            self.put(&section, &key, value, origin);
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, section: &str, key: &str, value: Value, origin: Origin) {
+        if let Some(Value::Table(values)) = self.values.get_mut(section) {
+            values.insert(key.to_owned(), value);
+        }
+        self.origins.insert((section.to_owned(), key.to_owned()), origin);
+    }
+
+    /// The present value of a setting, or why there is no such setting.
+    fn known(&self, section: &str, key: &str, origin: &Origin) -> Result<&Value, ConfigError> {
+        self.values
+            .get(section)
+            .and_then(|values| values.get(key))
+            .ok_or_else(|| self.unknown(section, Some(key), origin.clone()))
+    }
+
+    fn unknown(&self, section: &str, key: Option<&str>, origin: Origin) -> ConfigError {
+        let names = |table: &Table| table.keys().cloned().collect::<Vec<_>>().join(", ");
+        match (key, self.values.get(section)) {
+            (Some(key), Some(Value::Table(values))) => ConfigError::Unknown {
+                origin,
+                key: format!("{section}.{key}"),
+                expected: format!("Section [{section}] has: {}", names(values)),
+            },
+            _ => ConfigError::Unknown {
+                origin,
+                key: key.map_or(section.to_owned(), |key| format!("{section}.{key}")),
+                expected: format!("The sections are: {}", names(&self.values)),
+            },
+        }
+    }
+
+    fn check(self) -> Result<Config, ConfigError> {
+        Ok(Config {
+            server: self.section("server")?,
+            database: self.section("database")?,
+            redis: self.section("redis")?,
+            queue: self.section("queue")?,
+            runner: self.section("runner")?,
+            limits: self.section("limits")?,
+            output: self.section("output")?,
+            log: self.section("log")?,
+        })
+    }
+
+    /// Reads one section. A section that does not fit is read again with one given value at a time on top of the
+    /// defaults, which tells the wrong one without a second description of the types.
+    fn section<T: DeserializeOwned>(&self, section: &str) -> Result<T, ConfigError> {
+        let read = |values: Table| Value::Table(values).try_into::<T>();
+        let values = self.values.get(section).and_then(Value::as_table).cloned().unwrap_or_default();
+        let whole = match read(values.clone()) {
+            Ok(section) => return Ok(section),
+            Err(error) => error,
+        };
+        let defaults = Self::defaults().values;
+        let defaults = defaults.get(section).and_then(Value::as_table).cloned().unwrap_or_default();
+        for (key, value) in &values {
+            let mut alone = defaults.clone();
+            let default = alone.insert(key.clone(), value.clone());
+            if let Err(error) = read(alone) {
+                return Err(self.wrong(section, key, error.message(), default));
+            }
+        }
+        Err(self.wrong(section, "", whole.message(), None))
+    }
+
+    fn wrong(&self, section: &str, key: &str, message: &str, default: Option<Value>) -> ConfigError {
+        let origin = self.origins.get(&(section.to_owned(), key.to_owned())).cloned();
+        let dot = if key.is_empty() { "" } else { "." };
+        ConfigError::Wrong {
+            origin: origin.unwrap_or(Origin::Default),
+            key: format!("{section}{dot}{key}"),
+            message: message.to_owned(),
+            expected: default.map_or(String::new(), |default| format!("The default is {default}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_with(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        load(None, variables, &Overrides::default())
+    }
+
+    fn load_text(text: &str) -> Result<Config, ConfigError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        load(Some(file.path()), [], &Overrides::default())
+    }
+
+    #[test]
+    fn the_shipped_file_is_a_whole_configuration() {
+        let config = load_with(&[]).unwrap();
+        assert_eq!(config.server.public_address(), "http://127.0.0.1:7100");
+        assert_eq!(config.runner.local_repositories, super::super::LocalRepositories::Refuse);
+    }
+
+    #[test]
+    fn a_variable_goes_before_the_file_and_the_command_line_before_both() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "[runner]\nslots = 2\nname = \"file\"").unwrap();
+        let variables = [("MILLRACE_RUNNER__SLOTS", "3"), ("MILLRACE_RUNNER__LANES", "command, agent")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut overrides = Overrides::default();
+        overrides.set("server", "listen", "127.0.0.1:1");
+
+        let config = load(Some(file.path()), variables, &overrides).unwrap();
+
+        assert_eq!(config.runner.slots.get(), 3);
+        assert_eq!(config.runner.name, "file");
+        assert_eq!(config.runner.lanes.len(), 2);
+        assert_eq!(config.server.listen.port(), 1);
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_file_its_key_and_what_would_be_right() {
+        let error = load_text("[runner]\nslots = \"many\"\nname = \"r1\"").unwrap_err().to_string();
+        assert!(error.contains("`runner.slots` is wrong"), "{error}");
+        assert!(error.contains("/"), "names the file: {error}");
+        assert!(error.contains("The default is 4"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named() {
+        let error = load_with(&[("MILLRACE_SERVER__LISTEN", "everywhere")]).unwrap_err().to_string();
+        assert!(error.contains("environment variable MILLRACE_SERVER__LISTEN"), "{error}");
+        assert!(error.contains("127.0.0.1:7100"), "{error}");
+    }
+
+    #[test]
+    fn a_misspelt_setting_lists_the_right_ones() {
+        let error = load_text("[runner]\nslot = 1").unwrap_err().to_string();
+        assert!(error.contains("there is no setting `runner.slot`") && error.contains("slots"), "{error}");
+        let error = load_with(&[("MILLRACE_SERVR__LISTEN", "x")]).unwrap_err().to_string();
+        assert!(error.contains("server"), "{error}");
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let config = load_with(&[("DATABASE_URL", "postgres://u:hunter2@localhost/x")]).unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

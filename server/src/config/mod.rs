@@ -1,0 +1,27 @@
+//! The settings: one struct a section of `Leptos.toml`, checked when the program starts.
+//!
+//! The file that ships with the source is compiled in and holds the defaults, so there is one place for them.
+
+mod error;
+mod load;
+mod sections;
+
+pub use error::ConfigError;
+pub use load::{Overrides, load};
+pub use sections::{
+    DatabaseConfig, LimitsConfig, LocalRepositories, LogConfig, LogFormat, OutputConfig, QueueConfig,
+    RedisConfig, RunnerConfig, ServerConfig,
+};
+
+/// All settings, checked.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct Config {
+    pub server: ServerConfig,
+    pub database: DatabaseConfig,
+    pub redis: RedisConfig,
+    pub queue: QueueConfig,
+    pub runner: RunnerConfig,
+    pub limits: LimitsConfig,
+    pub output: OutputConfig,
+    pub log: LogConfig,
+}

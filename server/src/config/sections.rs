@@ -1,0 +1,147 @@
+//! One struct for each section. `Leptos.toml` explains the fields; here are only their types and rules.
+
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroU64},
+    path::PathBuf,
+    time::Duration,
+};
+
+use app::model::Kind;
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, de::Error};
+use url::Url;
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct ServerConfig {
+    pub listen: SocketAddr,
+    #[serde(deserialize_with = "optional_url")]
+    pub public_url: Option<Url>,
+    pub data_dir: PathBuf,
+    pub session_days: NonZeroU32,
+    pub max_body_bytes: usize,
+}
+
+impl ServerConfig {
+    /// The address that people and links use, without a slash at its end.
+    pub fn public_address(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct DatabaseConfig {
+    /// Empty where `millrace up` is to start its own.
+    pub url: SecretString,
+    pub max_connections: NonZeroU32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct RedisConfig {
+    /// Empty where `millrace up` is to start its own.
+    pub url: SecretString,
+    #[serde(deserialize_with = "key_prefix")]
+    pub prefix: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct QueueConfig {
+    pub concurrency: NonZeroU32,
+    pub max_attempts: NonZeroU32,
+    #[serde(rename = "lease_seconds", deserialize_with = "seconds")]
+    pub lease: Duration,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct RunnerConfig {
+    pub name: String,
+    pub slots: NonZeroU32,
+    pub lanes: Vec<Kind>,
+    pub local_repositories: LocalRepositories,
+    pub environment: Vec<String>,
+    #[serde(rename = "kill_after_seconds", deserialize_with = "seconds")]
+    pub kill_after: Duration,
+}
+
+/// Whether a job may name a repository by its path on the runner's disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LocalRepositories {
+    Refuse,
+    Allow,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct LimitsConfig {
+    pub script_bytes: usize,
+    pub prompt_bytes: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct OutputConfig {
+    #[serde(deserialize_with = "line_bytes")]
+    pub line_bytes: usize,
+    pub live_lines: NonZeroU64,
+    #[serde(rename = "live_hours", deserialize_with = "hours")]
+    pub live_for: Duration,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct LogConfig {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+fn optional_url<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Url>, D::Error> {
+    let text = String::deserialize(value)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = Url::parse(&text).map_err(|error| D::Error::custom(format!("`{text}` is no address: {error}")))?;
+    if matches!(url.scheme(), "http" | "https") {
+        Ok(Some(url))
+    } else {
+        Err(D::Error::custom(format!("`{text}` must begin with http:// or https://")))
+    }
+}
+
+fn key_prefix<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    let prefix = String::deserialize(value)?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if !prefix.is_empty() && prefix.chars().all(fits) {
+        Ok(prefix)
+    } else {
+        Err(D::Error::custom(format!("`{prefix}` must be made of letters, digits, `-`, `_` and `.`")))
+    }
+}
+
+fn seconds<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
+    NonZeroU64::deserialize(value).map(|seconds| Duration::from_secs(seconds.get()))
+}
+
+fn hours<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
+    NonZeroU32::deserialize(value).map(|hours| Duration::from_secs(u64::from(hours.get()) * 3600))
+}
+
+fn line_bytes<'de, D: Deserializer<'de>>(value: D) -> Result<usize, D::Error> {
+    let bytes = usize::deserialize(value)?;
+    if (80..=1 << 20).contains(&bytes) {
+        Ok(bytes)
+    } else {
+        Err(D::Error::custom(format!("{bytes} must lie between 80 and 1048576")))
+    }
+}

@@ -1,0 +1,74 @@
+//! All SQL, one file a table. Functions take an executor, so that the caller owns the transaction.
+
+pub mod attempts;
+mod jobs;
+pub mod output;
+pub mod people;
+pub mod runners;
+pub mod sessions;
+pub mod transitions;
+
+pub use jobs::{
+    JobRow, NewJobRow, OwnedJob, Visible, figures, find, find_owned, finished_page, insert, lane_counts, page,
+    queued_count, queued_since, repositories, running, running_ids, waiting, with_request,
+};
+
+use anyhow::Context as _;
+use app::model::Timestamp;
+use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
+use sqlx::{PgPool, postgres::PgPoolOptions};
+
+use crate::config::DatabaseConfig;
+
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// Opens the pool. Connections are made as they are needed, so this also succeeds while Postgres is starting.
+pub async fn connect(config: &DatabaseConfig) -> anyhow::Result<PgPool> {
+    PgPoolOptions::new()
+        .max_connections(config.max_connections.get())
+        .acquire_timeout(std::time::Duration::from_secs(5))
+        .connect(config.url.expose_secret())
+        .await
+        .context("Postgres cannot be reached at the address in `database.url`")
+}
+
+/// Brings the schema up to date. Safe to run from many processes at once: the migrator takes a lock.
+pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
+    MIGRATOR.run(pool).await.context("the database schema could not be brought up to date")
+}
+
+/// Asks Postgres for a sign of life.
+pub async fn ping(pool: &PgPool) -> sqlx::Result<()> {
+    sqlx::query("SELECT 1").execute(pool).await.map(drop)
+}
+
+/// Work that one process at a time does. The number is Postgres's name for the lock.
+#[derive(Clone, Copy, Debug)]
+pub enum Lock {
+    Reconcile = 0x6d69_6c6c_0001,
+}
+
+/// Takes the lock for the transaction behind `db` unless somebody else has it.
+pub async fn try_lock(db: impl sqlx::PgExecutor<'_>, lock: Lock) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock($1) AS "taken!""#, lock as i64).fetch_one(db).await
+}
+
+fn timestamp(time: DateTime<Utc>) -> Timestamp {
+    Timestamp(time.timestamp_millis())
+}
+
+/// A count or number from Postgres, which has no unsigned types; all of ours are small and not negative.
+fn unsigned(number: i64) -> u32 {
+    u32::try_from(number.max(0)).unwrap_or(u32::MAX)
+}
+
+/// The other way round, for the same small numbers.
+fn signed(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// A word that only Millrace writes did not read back: the row is broken or from a newer version.
+fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}

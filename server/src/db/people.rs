@@ -1,0 +1,120 @@
+//! Tables `users`, `sign_in_links` and `api_tokens`: who may come in, and with what.
+
+use app::model::{Person, Role, TokenId, UserId};
+use chrono::{DateTime, Utc};
+use sqlx::{PgExecutor, Result};
+use uuid::Uuid;
+
+use super::unreadable;
+
+/// SHA-256 of a secret; the secret itself is never stored.
+pub type SecretHash = [u8; 32];
+
+fn person(id: Uuid, login: String, role: &str) -> Result<Person> {
+    Ok(Person { id: UserId::from_uuid(id), login, role: role.parse().map_err(unreadable)? })
+}
+
+pub async fn find(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<Person>> {
+    sqlx::query!("SELECT id, login, role FROM users WHERE id = $1", id.as_uuid())
+        .fetch_optional(db)
+        .await?
+        .map(|row| person(row.id, row.login, &row.role))
+        .transpose()
+}
+
+/// The person with this login, made with `role` where there is none yet; an existing role stays.
+pub async fn find_or_create(db: impl PgExecutor<'_>, login: &str, role: Role) -> Result<Person> {
+    let row = sqlx::query!(
+        "INSERT INTO users (id, login, role) VALUES ($1, $2, $3)
+         ON CONFLICT ON CONSTRAINT users_login DO UPDATE SET login = excluded.login
+         RETURNING id, login, role",
+        UserId::new().as_uuid(),
+        login,
+        role.as_str(),
+    )
+    .fetch_one(db)
+    .await?;
+    person(row.id, row.login, &row.role)
+}
+
+pub async fn add_sign_in_link(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    token: &SecretHash,
+    expires_at: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO sign_in_links (token_hash, user_id, expires_at) VALUES ($1, $2, $3)",
+        &token[..],
+        user.as_uuid(),
+        expires_at,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Why a sign-in link does not work, or whom it signs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkUse {
+    SignsIn(UserId),
+    Used,
+    Expired,
+    Unknown,
+}
+
+/// Uses a sign-in link up: of two browsers with the same link, one comes in.
+pub async fn use_sign_in_link(db: &sqlx::PgPool, token: &SecretHash) -> Result<LinkUse> {
+    let user = sqlx::query_scalar!(
+        "UPDATE sign_in_links SET used_at = now()
+         WHERE token_hash = $1 AND used_at IS NULL AND expires_at > now() RETURNING user_id",
+        &token[..],
+    )
+    .fetch_optional(db)
+    .await?;
+    if let Some(user) = user {
+        return Ok(LinkUse::SignsIn(UserId::from_uuid(user)));
+    }
+    let used = sqlx::query_scalar!(
+        r#"SELECT used_at IS NOT NULL AS "used!" FROM sign_in_links WHERE token_hash = $1"#,
+        &token[..],
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(match used {
+        Some(true) => LinkUse::Used,
+        Some(false) => LinkUse::Expired,
+        None => LinkUse::Unknown,
+    })
+}
+
+pub async fn add_token(db: impl PgExecutor<'_>, user: UserId, name: &str, token: &SecretHash) -> Result<TokenId> {
+    let id = TokenId::new();
+    sqlx::query!(
+        "INSERT INTO api_tokens (id, user_id, name, token_hash) VALUES ($1, $2, $3, $4)",
+        id.as_uuid(),
+        user.as_uuid(),
+        name,
+        &token[..],
+    )
+    .execute(db)
+    .await?;
+    Ok(id)
+}
+
+/// The person in whose name a token acts. Notes the use once a minute at most, so that a busy token writes little.
+pub async fn by_token(db: impl PgExecutor<'_>, token: &SecretHash) -> Result<Option<Person>> {
+    sqlx::query!(
+        "WITH used AS (
+             UPDATE api_tokens SET last_used_at = now()
+             WHERE token_hash = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+         )
+         SELECT users.id, login, role FROM users JOIN api_tokens ON api_tokens.user_id = users.id
+         WHERE token_hash = $1",
+        &token[..],
+    )
+    .fetch_optional(db)
+    .await?
+    .map(|row| person(row.id, row.login, &row.role))
+    .transpose()
+}

@@ -1,0 +1,93 @@
+//! Errors on their way out: the one place that knows their status, as problem+json (RFC 9457).
+
+use app::model::ApiError;
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Map, Value, json};
+
+/// An error as the API tells it.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    /// A word that programs can rely on.
+    code: &'static str,
+    detail: String,
+    /// The field of the request that is wrong.
+    field: Option<String>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), field: None }
+    }
+
+    pub(super) fn foreign_origin() -> Self {
+        let detail = "This request comes from another site, or does not say where from. Scripts use an API token.";
+        Self::new(StatusCode::FORBIDDEN, "foreign_origin", detail)
+    }
+
+    pub(super) fn wrong_json(status: StatusCode, detail: String) -> Self {
+        Self::new(status, "invalid_json", detail)
+    }
+
+    pub(super) fn wrong_query(detail: String) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_query", detail)
+    }
+
+    pub(super) fn no_such_route(path: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("There is nothing at {path}."))
+    }
+}
+
+impl From<ApiError> for Problem {
+    fn from(error: ApiError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ApiError::SignIn => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "sign_in",
+                "Send a valid API token: `Authorization: Bearer mr_…`. `millrace token create` makes one.",
+            ),
+            ApiError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            ApiError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not_found", detail),
+            ApiError::Invalid { field, message } => Self {
+                field: Some(field),
+                ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
+            },
+            ApiError::Conflict(_) => Self::new(StatusCode::CONFLICT, "conflict", detail),
+            ApiError::Unavailable(_) | ApiError::Unreachable => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+            }
+            ApiError::Internal => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = Map::new();
+        body.insert("type".to_owned(), json!("about:blank"));
+        body.insert("title".to_owned(), json!(self.status.canonical_reason().unwrap_or("Error")));
+        body.insert("status".to_owned(), json!(self.status.as_u16()));
+        body.insert("detail".to_owned(), json!(self.detail));
+        body.insert("code".to_owned(), json!(self.code));
+        if let Some(field) = self.field {
+            body.insert("field".to_owned(), json!(field));
+        }
+        let mut response = (self.status, Value::Object(body).to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

@@ -1,0 +1,250 @@
+//! `GET /api/jobs/{id}/stream`: one attempt's output as it comes, after what there was before.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use app::model::{ApiError, Job, JobId, Person};
+use async_stream::stream;
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use futures::Stream;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    error::Problem,
+    rest::{Caller, Id, Parameters},
+};
+use crate::{
+    backend::Server,
+    db,
+    lifecycle::Event,
+    output::{Encoding, Frame, encode},
+    sse,
+};
+
+/// A comment this often keeps proxies awake.
+pub(super) const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+/// Then the stream says so and ends; the client goes on from its cursor. It keeps no connection for ever.
+pub(super) const LONGEST: Duration = Duration::from_secs(3600);
+
+#[derive(Deserialize)]
+pub(super) struct StreamQuery {
+    attempt: Option<u32>,
+    after: Option<u64>,
+    /// `1`: lines come in arrays.
+    batch: Option<u8>,
+}
+
+pub(super) async fn job_stream(
+    State(server): State<Arc<Server>>,
+    Caller(person): Caller,
+    Id(id): Id,
+    Parameters(query): Parameters<StreamQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let job = server.lifecycle.find(&person, id).await?;
+    if query.attempt.is_some_and(|attempt| attempt == 0 || attempt > job.attempt) {
+        return Err(ApiError::NotFound("The job has no such attempt.".to_owned()).into());
+    }
+    // A browser that connects again says what it has seen; that goes before what the address says.
+    let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    let viewer = Viewer {
+        server,
+        person,
+        job: id,
+        cursor: seen.or(query.after).unwrap_or(0),
+        encoding: if query.batch.unwrap_or(0) > 0 { Encoding::Batch } else { Encoding::Each },
+        deadline: Instant::now() + LONGEST,
+    };
+    Ok(event_stream(viewer.watch(job, query.attempt)))
+}
+
+/// An answer that goes on. Neither proxies nor the browser may keep or collect it.
+pub(super) fn event_stream(events: impl Stream<Item = Bytes> + Send + 'static) -> Response {
+    let events = futures::StreamExt::map(events, Ok::<Bytes, Infallible>);
+    let mut response = Body::from_stream(events).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// The stream's last words when it ends by the clock.
+pub(super) fn expired() -> Bytes {
+    sse::event("error", &json!({ "code": "expired", "message": "This stream was open for an hour. Connect again." }))
+}
+
+struct Viewer {
+    server: Arc<Server>,
+    person: Person,
+    job: JobId,
+    /// The last line that was sent.
+    cursor: u64,
+    encoding: Encoding,
+    deadline: Instant,
+}
+
+impl Viewer {
+    fn watch(mut self, job: Job, attempt: Option<u32>) -> impl Stream<Item = Bytes> + Send {
+        stream! {
+            yield sse::event("status", &job);
+            let attempt = match attempt {
+                Some(attempt) => attempt,
+                None if job.attempt > 0 => job.attempt,
+                None => {
+                    // Nothing has run yet: wait until something does.
+                    let mut started = None;
+                    for await step in self.wait_for_start() {
+                        match step {
+                            Waiting::Send(bytes) => yield bytes,
+                            Waiting::Started(attempt) => started = Some(attempt),
+                        }
+                    }
+                    let Some(attempt) = started else { return };
+                    attempt
+                }
+            };
+
+            // Subscribe first and read afterwards, so that nothing falls between.
+            let tail = self.server.hub.tail(self.job, attempt);
+            let mut frames = tail.frames();
+            loop {
+                // What is stored, up to the present end.
+                let ended = match db::attempts::final_line_count(self.server.lifecycle.db(), self.job, attempt).await {
+                    Ok(ended) => ended,
+                    Err(error) => {
+                        tracing::debug!(%error, "Postgres is away; viewers wait");
+                        None
+                    }
+                };
+                loop {
+                    match self.server.hub.reader().read(self.job, attempt, self.cursor).await {
+                        Ok(blocks) if blocks.is_empty() => break,
+                        Ok(blocks) => {
+                            for block in blocks {
+                                self.cursor = block.last;
+                                yield encode(&block, self.encoding);
+                            }
+                        }
+                        Err(error) => {
+                            tracing::warn!(job.id = %self.job, error = format!("{error:#}"), "lines cannot be read");
+                            yield unreadable();
+                            return;
+                        }
+                    }
+                }
+                if let Some(lines) = ended {
+                    yield self.done(attempt, lines).await;
+                    return;
+                }
+                // What comes, until some of it was missed.
+                let mut heartbeat = Instant::now() + HEARTBEAT_EVERY;
+                loop {
+                    tokio::select! {
+                        frame = frames.recv() => match frame {
+                            Ok(Frame::Lines(lines)) if lines.block.last <= self.cursor => {}
+                            Ok(Frame::Lines(lines)) if lines.block.first == self.cursor + 1 => {
+                                self.cursor = lines.block.last;
+                                yield lines.encoded(self.encoding);
+                            }
+                            Ok(Frame::Status(status)) => yield status,
+                            // Lines that overlap or leave a gap, the end, or missed frames: look at what is stored.
+                            Ok(Frame::Lines(_) | Frame::Ended(_)) | Err(RecvError::Lagged(_)) => break,
+                            Err(RecvError::Closed) => return,
+                        },
+                        () = sleep_until(heartbeat.min(self.deadline)) => {
+                            if Instant::now() >= self.deadline {
+                                yield expired();
+                                return;
+                            }
+                            yield sse::HEARTBEAT;
+                            heartbeat = Instant::now() + HEARTBEAT_EVERY;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Passes changes of the job on until its first attempt starts; ends without one when there will be none.
+    fn wait_for_start(&self) -> impl Stream<Item = Waiting> + Send {
+        let mut changes = self.server.feed.subscribe();
+        let (server, person, id, deadline) =
+            (Arc::clone(&self.server), self.person.clone(), self.job, self.deadline);
+        stream! {
+            let mut heartbeat = Instant::now();
+            loop {
+                // An event may be lost, and may have come before the subscription.
+                let look = tokio::select! {
+                    news = changes.recv() => match news {
+                        Ok(news) => match &news.event {
+                            Event::Job { job, .. } if job.id == id => Some(job.clone()),
+                            _ => continue,
+                        },
+                        Err(RecvError::Lagged(_)) => None,
+                        Err(RecvError::Closed) => return,
+                    },
+                    () = sleep_until(heartbeat.min(deadline)) => {
+                        heartbeat = Instant::now() + HEARTBEAT_EVERY;
+                        if Instant::now() >= deadline {
+                            yield Waiting::Send(expired());
+                            return;
+                        }
+                        yield Waiting::Send(sse::HEARTBEAT);
+                        None
+                    }
+                };
+                let job = match look {
+                    Some(job) => job,
+                    None => match server.lifecycle.find(&person, id).await {
+                        Ok(job) => job,
+                        Err(ApiError::NotFound(message)) => {
+                            yield Waiting::Send(sse::event("error", &json!({ "code": "deleted", "message": message })));
+                            return;
+                        }
+                        Err(_) => continue,
+                    },
+                };
+                yield Waiting::Send(sse::event("status", &job));
+                if job.attempt > 0 {
+                    yield Waiting::Started(job.attempt);
+                    return;
+                }
+                if job.state.is_finished() {
+                    yield Waiting::Send(done(&job, 0, 0));
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn done(&self, attempt: u32, lines: u64) -> Bytes {
+        match self.server.lifecycle.find(&self.person, self.job).await {
+            Ok(job) => done(&job, attempt, lines),
+            Err(_) => unreadable(),
+        }
+    }
+}
+
+enum Waiting {
+    Send(Bytes),
+    Started(u32),
+}
+
+fn done(job: &Job, attempt: u32, lines: u64) -> Bytes {
+    sse::event("done", &json!({ "state": job.state, "attempt": attempt, "lines": lines }))
+}
+
+fn unreadable() -> Bytes {
+    let message = "The output cannot be read at the moment. Nothing is lost; connect again.";
+    sse::event("error", &json!({ "code": "unavailable", "message": message }))
+}

@@ -1,0 +1,73 @@
+//! The dashboard's pages and server functions, rendered and called through Leptos.
+
+use std::sync::Arc;
+
+use app::{SiteAssets, backend::Backend};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderValue, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use leptos::{nonce::use_nonce, prelude::*};
+use leptos_axum::ResponseOptions;
+
+use crate::backend::Server;
+
+#[derive(Clone)]
+pub(super) struct Pages {
+    backend: Arc<dyn Backend>,
+    assets: SiteAssets,
+}
+
+impl Pages {
+    pub(super) fn new(server: Arc<Server>, assets: SiteAssets) -> Self {
+        Self { backend: server, assets }
+    }
+
+    /// Renders a page completely before the first byte, so that it works without the WASM and has the right status.
+    pub(super) async fn render(State(pages): State<Self>, request: Request<Body>) -> Response {
+        let context = {
+            let backend = Arc::clone(&pages.backend);
+            move || {
+                provide_context(Arc::clone(&backend));
+                forbid_foreign_scripts();
+            }
+        };
+        let shell = move || app::shell(pages.assets.clone(), theme());
+        leptos_axum::render_app_async_with_context(context, shell)(request).await
+    }
+
+    pub(super) async fn call_function(State(pages): State<Self>, request: Request<Body>) -> Response {
+        let context = move || provide_context(Arc::clone(&pages.backend));
+        leptos_axum::handle_server_fns_with_context(context, request).await.into_response()
+    }
+}
+
+/// Only scripts that carry this page's nonce run, and what they import. `wasm-unsafe-eval` allows compiling WASM and
+/// nothing else. The virtual list positions its rows with style attributes.
+fn forbid_foreign_scripts() {
+    let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else { return };
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; connect-src 'self'; \
+         style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \
+         frame-ancestors 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+    }
+}
+
+/// The colours that the person chose; empty for what the system prefers.
+fn theme() -> &'static str {
+    let Some(parts) = use_context::<Parts>() else { return "" };
+    let cookies = parts.headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
+    cookies
+        .flat_map(|cookies| cookies.split(';'))
+        .find_map(|cookie| match cookie.trim() {
+            "theme=light" => Some("light"),
+            "theme=dark" => Some("dark"),
+            _ => None,
+        })
+        .unwrap_or_default()
+}

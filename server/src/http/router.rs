@@ -1,0 +1,74 @@
+//! Every route.
+
+use std::sync::Arc;
+
+use axum::{
+    Router, middleware,
+    routing::{MethodFilter, get, on, post},
+};
+use tower_http::{
+    catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer, trace::TraceLayer,
+};
+use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
+
+use super::{board_stream, guard, health, job_stream, pages::Pages, rest, session, site::Site};
+use crate::{backend::Server, db::sessions::PostgresSessions};
+
+/// The whole web side.
+pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
+    let site = Site::load()?;
+    let pages = Pages::new(Arc::clone(&server), site.assets().clone());
+
+    let api = Router::new()
+        .route("/session", post(session::sign_in))
+        .route("/api/jobs", get(rest::list_jobs).post(rest::create_job))
+        .route("/api/jobs/stream", get(board_stream::board_stream))
+        .route("/api/jobs/{id}", get(rest::get_job))
+        .route("/api/jobs/{id}/cancel", post(rest::cancel_job))
+        .route("/api/jobs/{id}/retry", post(rest::retry_job))
+        .route("/api/jobs/{id}/attempts", get(rest::list_attempts))
+        .route("/api/jobs/{id}/output", get(rest::get_output))
+        .route("/api/jobs/{id}/output.txt", get(rest::get_output_text))
+        .route("/api/jobs/{id}/stream", get(job_stream::job_stream))
+        .route("/api/lanes", get(rest::list_lanes))
+        .route("/api/{*path}", get(rest::no_such_route).fallback(rest::no_such_route))
+        .with_state(Arc::clone(&server));
+
+    // The server functions in `app/src/api`, each at its own address below `/api`.
+    let mut functions = Router::new();
+    for (path, method) in leptos::server_fn::axum::server_fn_paths() {
+        let method = MethodFilter::try_from(method)?;
+        functions = functions.route(path, on(method, Pages::call_function).with_state(pages.clone()));
+    }
+
+    // Everything else is a page; `app/src/routes.rs` lists them.
+    let pages = Router::new()
+        .fallback(get(Pages::render))
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), session::require_person))
+        .with_state(pages);
+
+    Ok(Router::new()
+        .merge(api)
+        .merge(functions)
+        .merge(pages)
+        .layer(middleware::from_fn(guard::same_origin))
+        .layer(session_layer(&server))
+        .layer(RequestBodyLimitLayer::new(server.config.server.max_body_bytes))
+        .layer(CompressionLayer::new())
+        .merge(site.routes())
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready).with_state(server))
+        .layer(middleware::from_fn(guard::security_headers))
+        .layer(CatchPanicLayer::new())
+        .layer(TraceLayer::new_for_http()))
+}
+
+fn session_layer(server: &Server) -> SessionManagerLayer<PostgresSessions> {
+    let days = server.config.server.session_days.get();
+    SessionManagerLayer::new(PostgresSessions::new(server.lifecycle.db().clone()))
+        .with_name("millrace")
+        .with_same_site(SameSite::Lax)
+        .with_http_only(true)
+        .with_secure(server.config.server.is_https())
+        .with_expiry(Expiry::OnInactivity(time::Duration::days(days.into())))
+}

@@ -1,0 +1,91 @@
+//! Who is behind a request: a browser's session or an API token.
+
+use std::sync::Arc;
+
+use app::model::{ApiError, Person, UserId};
+use axum::{
+    Form,
+    extract::{Request, State},
+    http::{header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+use secrecy::SecretString;
+use serde::Deserialize;
+use sqlx::PgPool;
+use tower_sessions::Session;
+
+use super::error::Problem;
+use crate::{
+    backend::Server,
+    db::people::{self, LinkUse},
+    lifecycle::away,
+    secret,
+};
+
+/// The session's entry that holds the person's id.
+const PERSON: &str = "person";
+
+/// The person behind a request. A token goes before a cookie; a wrong token is not made good by a cookie.
+pub async fn authenticate(db: &PgPool, request: &Parts) -> Result<Person, ApiError> {
+    if let Some(authorization) = request.headers.get(header::AUTHORIZATION) {
+        let token = authorization.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+        let token = token.ok_or(ApiError::SignIn)?.trim();
+        let hash = secret::hash(&SecretString::from(token));
+        return people::by_token(db, &hash).await.map_err(away)?.ok_or(ApiError::SignIn);
+    }
+    let session = request.extensions.get::<Session>().ok_or(ApiError::SignIn)?;
+    let id: Option<UserId> = session.get(PERSON).await.map_err(session_failed)?;
+    people::find(db, id.ok_or(ApiError::SignIn)?).await.map_err(away)?.ok_or(ApiError::SignIn)
+}
+
+/// Ends the session of a request.
+pub async fn sign_out(request: &Parts) -> Result<(), ApiError> {
+    match request.extensions.get::<Session>() {
+        Some(session) => session.flush().await.map_err(session_failed),
+        None => Ok(()),
+    }
+}
+
+fn session_failed(error: tower_sessions::session::Error) -> ApiError {
+    tracing::warn!(%error, "a session could not be read or written");
+    ApiError::Unavailable("The database is away for a moment. Nothing was lost; please try again.".to_owned())
+}
+
+#[derive(Deserialize)]
+pub(super) struct SignIn {
+    token: SecretString,
+}
+
+/// Uses a sign-in link up. It is a POST behind a button, so that neither a preview nor a prefetch of the link does it.
+pub(super) async fn sign_in(
+    State(server): State<Arc<Server>>,
+    session: Session,
+    Form(form): Form<SignIn>,
+) -> Result<Redirect, Problem> {
+    let hash = secret::hash(&form.token);
+    let user = match people::use_sign_in_link(server.lifecycle.db(), &hash).await.map_err(away)? {
+        LinkUse::SignsIn(user) => user,
+        LinkUse::Used => return Ok(Redirect::to("/sign-in?error=used")),
+        LinkUse::Expired => return Ok(Redirect::to("/sign-in?error=expired")),
+        LinkUse::Unknown => return Ok(Redirect::to("/sign-in?error=invalid")),
+    };
+    // A new id: one that somebody planted before the sign-in is worth nothing afterwards.
+    session.cycle_id().await.map_err(session_failed)?;
+    session.insert(PERSON, user).await.map_err(session_failed)?;
+    tracing::info!(user.id = %user, "signed in by link");
+    Ok(Redirect::to("/"))
+}
+
+/// Sends whoever is not signed in to the sign-in page.
+pub(super) async fn require_person(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    if request.uri().path() == "/sign-in" {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    match authenticate(server.lifecycle.db(), &parts).await {
+        Ok(_) => next.run(Request::from_parts(parts, body)).await,
+        Err(ApiError::SignIn) => Redirect::to("/sign-in").into_response(),
+        Err(error) => Problem::from(error).into_response(),
+    }
+}

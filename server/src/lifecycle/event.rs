@@ -1,0 +1,26 @@
+//! News for everybody who watches, on its way through Redis.
+
+use app::model::{Job, LastLine, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::db::Visible;
+
+/// Something changed. `owner` decides who may hear of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// A job was made or changed.
+    Job { job: Job, owner: Option<UserId> },
+    /// A running job printed.
+    Line { line: LastLine, owner: Option<UserId> },
+}
+
+impl Event {
+    pub fn is_for(&self, visible: Visible) -> bool {
+        let (Self::Job { owner, .. } | Self::Line { owner, .. }) = self;
+        match visible {
+            Visible::All => true,
+            Visible::Of(user) => *owner == Some(user),
+        }
+    }
+}

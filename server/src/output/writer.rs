@@ -1,0 +1,269 @@
+//! A runner's side of the output: numbers lines, appends them to the live list in batches, and archives them.
+//!
+//! One buffer holds the lines that the archive does not have yet. Redis is behind it by milliseconds, Postgres by a second
+//! at most, so whatever Redis loses is in one of the two.
+
+use std::time::Duration;
+
+use app::model::{JobId, Line, Stream, Timestamp};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    ZSTD_LEVEL,
+    list::{Appended, OutputList},
+    reader::plain,
+};
+use crate::{
+    config::OutputConfig,
+    db::{
+        self,
+        output::{Chunk, Stored},
+    },
+    lifecycle::{Event, Lifecycle},
+};
+
+/// A batch is appended at the latest when it has this many lines.
+const BATCH_LINES: usize = 256;
+/// Appends are at least this far apart, so that a chatty job makes batches; the first line after a silence goes at once.
+const BATCH_EVERY: Duration = Duration::from_millis(20);
+/// Lines are archived at least this often, and when this many bytes have come together.
+const ARCHIVE_EVERY: Duration = Duration::from_secs(1);
+const CHUNK_BYTES: usize = 512 * 1024;
+/// How long to wait before Redis or Postgres is tried again.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// How often the board hears of the newest line.
+const LAST_LINE_EVERY: Duration = Duration::from_secs(1);
+
+/// A line as the runner has it; the writer numbers it.
+#[derive(Clone, Debug)]
+pub struct PrintedLine {
+    pub timestamp: Timestamp,
+    pub stream: Stream,
+    pub text: String,
+    pub continues: bool,
+}
+
+/// Which attempt is written, by whom, and how much is kept.
+#[derive(Clone)]
+pub struct WriterOptions {
+    pub lifecycle: Lifecycle,
+    pub config: OutputConfig,
+    pub job: JobId,
+    pub attempt: u32,
+    /// Who asked for the job, and so who hears of its newest line.
+    pub owner: Option<app::model::UserId>,
+    pub runner: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The lease was lost: another runner has the job, or it is over.
+    #[error("the attempt is no longer this runner's")]
+    NotHeld,
+}
+
+pub struct Writer {
+    options: WriterOptions,
+    list: OutputList,
+    /// Lines that the archive does not hold: JSON, each ended by a line break.
+    unarchived: Vec<u8>,
+    /// Where in `unarchived` the lines begin that the list does not hold.
+    unsent: usize,
+    unsent_lines: usize,
+    /// The last line's number.
+    last: u64,
+    /// The last archived line's number.
+    archived: u64,
+    /// The list holds the lines `list_start..list_start + list_length`; `None` when it must be made anew.
+    list_range: Option<(u64, u64)>,
+    next_append: Instant,
+    next_archive: Instant,
+    next_last_line: Instant,
+}
+
+impl Writer {
+    pub fn new(options: WriterOptions) -> Self {
+        let now = Instant::now();
+        Self {
+            list: OutputList::new(options.lifecycle.queue(), options.job, options.attempt),
+            options,
+            unarchived: Vec::new(),
+            unsent: 0,
+            unsent_lines: 0,
+            last: 0,
+            archived: 0,
+            list_range: None,
+            next_append: now,
+            next_archive: now + ARCHIVE_EVERY,
+            next_last_line: now,
+        }
+    }
+
+    /// Writes every line that arrives until the sender is dropped, and returns how many there were; then the archive
+    /// holds them all. While Redis is away only the archive is written; while Postgres is away the sender has to wait
+    /// once a chunk is full.
+    pub async fn run(mut self, mut lines: mpsc::Receiver<PrintedLine>) -> Result<u64, WriteError> {
+        let mut batch = Vec::with_capacity(BATCH_LINES);
+        loop {
+            let full = self.unarchived.len() >= 2 * CHUNK_BYTES;
+            tokio::select! {
+                biased;
+                () = sleep_until(self.next_append), if self.unsent_lines > 0 => self.append().await?,
+                () = sleep_until(self.next_archive), if !self.unarchived.is_empty() => self.archive().await?,
+                received = lines.recv_many(&mut batch, BATCH_LINES), if !full => {
+                    if received == 0 {
+                        break;
+                    }
+                    for line in batch.drain(..) {
+                        self.add(line);
+                    }
+                    if self.unsent_lines >= BATCH_LINES {
+                        self.append().await?;
+                    }
+                    if self.unarchived.len() >= CHUNK_BYTES {
+                        self.next_archive = self.next_archive.min(Instant::now());
+                    }
+                }
+            }
+        }
+        if self.unsent_lines > 0 {
+            self.append().await?;
+        }
+        while !self.unarchived.is_empty() {
+            self.archive().await?;
+            if !self.unarchived.is_empty() {
+                sleep_until(self.next_archive).await;
+            }
+        }
+        Ok(self.last)
+    }
+
+    fn add(&mut self, line: PrintedLine) {
+        self.last += 1;
+        self.unsent_lines += 1;
+        let line = Line {
+            seq: self.last,
+            timestamp: line.timestamp,
+            stream: line.stream,
+            line: line.text,
+            continues: line.continues,
+        };
+        // Writing a plain struct into memory has no way to fail.
+        let _ = serde_json::to_writer(&mut self.unarchived, &line);
+        self.unarchived.push(b'\n');
+        let now = Instant::now();
+        if now >= self.next_last_line && !line.line.is_empty() {
+            self.next_last_line = now + LAST_LINE_EVERY;
+            self.tell_board(&line.line);
+        }
+    }
+
+    /// Appends what the list does not hold yet.
+    async fn append(&mut self) -> Result<(), WriteError> {
+        self.next_append = Instant::now() + BATCH_EVERY;
+        let live_for = self.options.config.live_for;
+        let count = self.unsent_lines as u64;
+        if let Some((start, length)) = self.list_range {
+            // Only archived lines may go, and only in large steps.
+            let keep = self.options.config.live_lines.get();
+            let excess = if length > keep + keep / 4 { length + count - keep } else { 0 };
+            let trim = excess.min((self.archived + 1).saturating_sub(start));
+            let appended = self.list.append(&self.unarchived[self.unsent..], length, trim, live_for).await;
+            match appended {
+                Ok(Appended::Yes) => {
+                    self.list_range = Some((start + trim, length + count - trim));
+                    self.sent();
+                    return Ok(());
+                }
+                Ok(Appended::Refused) => self.list_range = None,
+                Err(error) => return self.redis_failed(&error),
+            }
+        }
+        self.restore_list().await
+    }
+
+    /// Makes the list anew from what the archive does not hold, once Postgres has confirmed that this runner still has
+    /// the attempt.
+    async fn restore_list(&mut self) -> Result<(), WriteError> {
+        let WriterOptions { lifecycle, job, attempt, runner, .. } = &self.options;
+        match db::attempts::is_held(lifecycle.db(), *job, *attempt, runner).await {
+            Ok(true) => {}
+            Ok(false) => return Err(WriteError::NotHeld),
+            Err(error) => {
+                tracing::warn!(job.id = %job, attempt, %error, "Postgres is away; lines wait");
+                self.next_append = Instant::now() + RETRY_AFTER;
+                return Ok(());
+            }
+        }
+        match self.list.restore(&self.unarchived, self.options.config.live_for).await {
+            Ok(()) => {
+                self.list_range = Some((self.archived + 1, self.last - self.archived));
+                self.sent();
+                Ok(())
+            }
+            Err(error) => self.redis_failed(&error),
+        }
+    }
+
+    fn sent(&mut self) {
+        self.unsent = self.unarchived.len();
+        self.unsent_lines = 0;
+    }
+
+    fn redis_failed(&mut self, error: &redis::RedisError) -> Result<(), WriteError> {
+        let WriterOptions { job, attempt, .. } = &self.options;
+        tracing::warn!(job.id = %job, attempt, %error, "Redis is away; lines go to the archive only");
+        // It may or may not have been appended, so the list is made anew.
+        self.list_range = None;
+        self.next_append = Instant::now() + RETRY_AFTER;
+        Ok(())
+    }
+
+    /// Moves everything from the buffer to the archive.
+    async fn archive(&mut self) -> Result<(), WriteError> {
+        if self.unsent_lines > 0 && self.list_range.is_some() {
+            // Otherwise the list would have a gap where the archive went ahead of it.
+            self.append().await?;
+        }
+        self.next_archive = Instant::now() + ARCHIVE_EVERY;
+        let WriterOptions { lifecycle, job, attempt, runner, .. } = &self.options;
+        let lines = match zstd::bulk::compress(&self.unarchived, ZSTD_LEVEL) {
+            Ok(lines) => lines,
+            Err(error) => {
+                tracing::error!(job.id = %job, attempt, %error, "lines cannot be compressed");
+                return Ok(());
+            }
+        };
+        let chunk = Chunk { first_seq: self.archived + 1, last_seq: self.last, lines };
+        match db::output::store(lifecycle.db(), *job, *attempt, runner, &chunk).await {
+            Ok(Stored::Yes) => {
+                if self.unsent_lines > 0 {
+                    self.list_range = None;
+                }
+                self.unarchived.clear();
+                self.unarchived.shrink_to(2 * CHUNK_BYTES);
+                self.archived = self.last;
+                self.sent();
+                self.unsent = 0;
+                Ok(())
+            }
+            Ok(Stored::NotHeld) => Err(WriteError::NotHeld),
+            Err(error) => {
+                tracing::warn!(job.id = %job, attempt, %error, "Postgres is away; lines wait");
+                self.next_archive = Instant::now() + RETRY_AFTER;
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells the board the newest line. Nobody waits for it, and nothing is lost when it does not arrive.
+    fn tell_board(&self, line: &str) {
+        let WriterOptions { lifecycle, job, owner, .. } = &self.options;
+        let line = app::model::LastLine { id: *job, line: plain(line) };
+        let (lifecycle, owner) = (lifecycle.clone(), *owner);
+        tokio::spawn(async move { lifecycle.publish(&Event::Line { line, owner }).await });
+    }
+}

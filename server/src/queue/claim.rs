@@ -1,0 +1,73 @@
+//! A runner's side: taking ids, giving slots back, and waiting at the door.
+
+use std::{sync::LazyLock, time::Duration};
+
+use app::model::{JobId, Kind};
+use redis::{AsyncConnectionConfig, RedisResult, Script, aio::MultiplexedConnection};
+
+use super::{Keys, Queue};
+
+static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/claim.lua")));
+static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/release.lua")));
+
+impl Queue {
+    /// Takes up to `slots` jobs of a lane for `runner`, within the lane's `concurrency` over all runners. Postgres has the
+    /// last word on each of them.
+    pub async fn claim(&self, lane: Kind, runner: &str, slots: usize, concurrency: u32) -> RedisResult<Vec<JobId>> {
+        let mut call = CLAIM.key(self.keys.waiting(lane));
+        call.key(self.keys.active(lane)).key(self.keys.running(runner));
+        for list in self.keys.queues(lane) {
+            call.key(list);
+        }
+        let ids: Vec<String> =
+            call.arg(slots).arg(concurrency).invoke_async(&mut self.connection()).await?;
+        // Only Millrace writes here; what is not an id cannot be a job and is forgotten.
+        Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+    }
+
+    /// Gives the slots of jobs back that have ended, or that Postgres did not let the runner start.
+    pub async fn release(&self, lane: Kind, runner: &str, ids: &[JobId]) -> RedisResult<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut call = RELEASE.key(self.keys.waiting(lane));
+        call.key(self.keys.active(lane)).key(self.keys.running(runner)).key(self.keys.doorbell(lane));
+        for id in ids {
+            call.arg(id.to_string());
+        }
+        call.invoke_async(&mut self.connection()).await
+    }
+
+    /// The door at which a runner waits for work in `lanes`. It has a connection of its own, because waiting blocks it.
+    pub fn doorbell(&self, lanes: &[Kind]) -> Doorbell {
+        Doorbell { queue: self.clone(), lanes: lanes.to_vec(), connection: None }
+    }
+}
+
+pub struct Doorbell {
+    queue: Queue,
+    lanes: Vec<Kind>,
+    connection: Option<MultiplexedConnection>,
+}
+
+impl Doorbell {
+    /// Returns when a lane may have something to do, or after `patience`.
+    pub async fn wait(&mut self, patience: Duration) -> RedisResult<()> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => {
+                let config = AsyncConnectionConfig::new().set_response_timeout(Some(patience * 2));
+                self.queue.client.get_multiplexed_async_connection_with_config(&config).await?
+            }
+        };
+        let mut command = redis::cmd("BLPOP");
+        let keys: &Keys = &self.queue.keys;
+        for lane in &self.lanes {
+            command.arg(keys.doorbell(*lane));
+        }
+        command.arg(patience.as_secs_f64()).query_async::<Option<(String, String)>>(&mut connection).await?;
+        // Kept only after success: a broken connection is made anew next time.
+        self.connection = Some(connection);
+        Ok(())
+    }
+}

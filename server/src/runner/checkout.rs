@@ -1,0 +1,161 @@
+//! From a repository's address to a fresh working tree at one commit.
+//!
+//! A bare mirror of each repository is kept and fetched, so that only what is new is transferred. Each attempt gets a
+//! repository of its own that borrows the mirror's objects: a working tree of the mirror itself would let an attempt change
+//! the mirror's settings, and with them what other attempts run.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::git::{GitError, git};
+
+#[derive(Debug, thiserror::Error)]
+pub enum CheckoutError {
+    #[error("The repository {repository} could not be fetched: {source}.")]
+    Fetch { repository: String, source: GitError },
+    #[error("The repository {0} has no commits yet.")]
+    Empty(String),
+    #[error("There is no branch, tag or commit `{git_ref}` in {repository}.")]
+    UnknownRef { git_ref: String, repository: String },
+    #[error("The commit could not be checked out: {0}.")]
+    Checkout(#[source] GitError),
+    #[error("The runner's disk: {0}.")]
+    Disk(#[from] io::Error),
+}
+
+/// Where the remote's own HEAD is kept in a mirror.
+const REMOTE_HEAD: &str = "refs/millrace/head";
+
+/// Makes a working tree of `git_ref` (the default branch where it is `None`) in `target`, and returns the commit.
+pub(super) async fn checkout(
+    mirrors: &Path,
+    repository: &str,
+    git_ref: Option<&str>,
+    target: &Path,
+) -> Result<String, CheckoutError> {
+    let mirror = mirrors.join(mirror_name(repository));
+    // Held until the working tree is there: a fetch may not prune what is being checked out.
+    let _lock = lock(mirror.with_extension("lock")).await?;
+    fetch(&mirror, repository).await?;
+    let commit = resolve(&mirror, repository, git_ref).await?;
+    working_tree(&mirror, repository, &commit, target).await.map_err(CheckoutError::Checkout)?;
+    Ok(commit)
+}
+
+/// A directory name that tells people which repository it is, and that no address can lead astray.
+fn mirror_name(repository: &str) -> String {
+    let hash = Sha256::digest(repository.as_bytes());
+    let name: String = repository
+        .trim_end_matches('/')
+        .trim_end_matches(".git")
+        .rsplit(['/', ':'])
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .filter(|char| char.is_ascii_alphanumeric() || *char == '-')
+        .take(40)
+        .collect();
+    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{name}-{hash}.git")
+}
+
+/// Waits for the other attempts, of this and other runners on this disk, that use the same mirror.
+async fn lock(path: PathBuf) -> io::Result<File> {
+    tokio::task::spawn_blocking(move || {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        let file = File::create(path)?;
+        file.lock()?;
+        Ok(file)
+    })
+    .await
+    .map_err(io::Error::other)?
+}
+
+async fn fetch(mirror: &Path, repository: &str) -> Result<(), CheckoutError> {
+    let failed = |source| CheckoutError::Fetch { repository: repository.to_owned(), source };
+    if !mirror.join("HEAD").exists() {
+        tokio::fs::create_dir_all(mirror).await?;
+        git(mirror, &["init", "--quiet", "--bare", "--template=", "."]).await.map_err(failed)?;
+    }
+    let head = format!("+HEAD:{REMOTE_HEAD}");
+    let fetched = git(
+        mirror,
+        &[
+            "fetch",
+            "--quiet",
+            "--prune",
+            "--no-write-fetch-head",
+            "--end-of-options",
+            repository,
+            &head,
+            "+refs/heads/*:refs/heads/*",
+            "+refs/tags/*:refs/tags/*",
+        ],
+    )
+    .await;
+    match fetched {
+        Ok(_) => Ok(()),
+        Err(GitError::Failed(message)) if message.contains("couldn't find remote ref HEAD") => {
+            Err(CheckoutError::Empty(repository.to_owned()))
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// The commit that a name means. A branch goes before a tag of the same name, as with `git fetch`.
+async fn resolve(mirror: &Path, repository: &str, git_ref: Option<&str>) -> Result<String, CheckoutError> {
+    let Some(git_ref) = git_ref else {
+        return commit(mirror, REMOTE_HEAD).await.ok_or_else(|| CheckoutError::Empty(repository.to_owned()));
+    };
+    for name in [format!("refs/heads/{git_ref}"), format!("refs/tags/{git_ref}"), git_ref.to_owned()] {
+        if let Some(commit) = commit(mirror, &name).await {
+            return Ok(commit);
+        }
+    }
+    // A commit or a ref outside of branches and tags, such as `refs/pull/7/head`, is asked for by its name.
+    let wanted = format!("+{git_ref}:refs/millrace/wanted");
+    let asked = git(mirror, &["fetch", "--quiet", "--no-write-fetch-head", "--end-of-options", repository, &wanted]);
+    if asked.await.is_ok()
+        && let Some(commit) = commit(mirror, "refs/millrace/wanted").await
+    {
+        return Ok(commit);
+    }
+    Err(CheckoutError::UnknownRef { git_ref: git_ref.to_owned(), repository: repository.to_owned() })
+}
+
+async fn commit(mirror: &Path, name: &str) -> Option<String> {
+    let name = format!("{name}^{{commit}}");
+    git(mirror, &["rev-parse", "--verify", "--quiet", "--end-of-options", &name]).await.ok()
+}
+
+async fn working_tree(mirror: &Path, repository: &str, commit: &str, target: &Path) -> Result<(), GitError> {
+    tokio::fs::create_dir_all(target).await.map_err(GitError::Missing)?;
+    git(target, &["init", "--quiet", "--template=", "."]).await?;
+    let objects = format!("{}\n", mirror.join("objects").display());
+    let info = target.join(".git/objects/info");
+    tokio::fs::create_dir_all(&info).await.map_err(GitError::Missing)?;
+    tokio::fs::write(info.join("alternates"), objects).await.map_err(GitError::Missing)?;
+    git(target, &["remote", "add", "--", "origin", repository]).await?;
+    git(target, &["checkout", "--quiet", "--detach", commit]).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mirrors_name_is_readable_and_harmless() {
+        assert!(mirror_name("https://github.com/owner/name.git").starts_with("name-"));
+        assert!(mirror_name("git@host:na/me").starts_with("me-"));
+        assert!(!mirror_name("/../..").contains(".."), "{}", mirror_name("/../.."));
+        assert_ne!(mirror_name("https://a/x"), mirror_name("https://b/x"));
+    }
+}

@@ -1,0 +1,68 @@
+//! Keeps the leases of everything that runs here, and hears what is to be stopped.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Key, Runner, StopReason};
+use crate::db;
+
+/// Several beats fit into a lease, so that one that fails does not lose it.
+const BEATS_PER_LEASE: u32 = 6;
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Renews, forever. Rings make it look at once: somebody canceled something.
+pub(super) async fn keep(runner: Arc<Runner>) {
+    let every = (runner.config.queue.lease / BEATS_PER_LEASE).min(LONGEST);
+    let mut tick = interval(every);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let channel = runner.lifecycle.queue().keys().runner_bell(&runner.name);
+    let mut ring = runner.lifecycle.queue().bells().listen(&channel);
+    let mut strangers = HashSet::new();
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            _ = ring.heard() => {}
+        }
+        match beat(&runner, &strangers).await {
+            Ok(found) => strangers = found,
+            Err(error) => tracing::warn!(%error, "leases could not be renewed and are tried again"),
+        }
+    }
+}
+
+/// One renewal. Returns attempts that Postgres has as this runner's, but that do not run here.
+async fn beat(runner: &Runner, strangers: &HashSet<Key>) -> sqlx::Result<HashSet<Key>> {
+    let (db, config) = (runner.lifecycle.db(), &runner.config);
+    db::runners::heartbeat(db, &runner.name, config.runner.slots.get(), &config.runner.lanes).await?;
+    // What was started after this moment may be missing from the answer.
+    let held_before = runner.held_keys();
+    let renewed = db::attempts::renew(db, &runner.name, config.queue.lease).await?;
+    {
+        let held = runner.held();
+        for attempt in renewed.iter().filter(|attempt| attempt.cancel_requested) {
+            if let Some(stopper) = held.get(&(attempt.id, attempt.attempt)) {
+                stopper.stop(StopReason::Canceled);
+            }
+        }
+        let still_ours: HashSet<Key> = renewed.iter().map(|attempt| (attempt.id, attempt.attempt)).collect();
+        for (key, stopper) in held.iter().filter(|(key, _)| held_before.contains(key) && !still_ours.contains(key)) {
+            tracing::warn!(job.id = %key.0, attempt = key.1, "the lease was lost");
+            stopper.stop(StopReason::Lost);
+        }
+    }
+    let held = runner.held_keys();
+    let found: HashSet<Key> =
+        renewed.iter().map(|attempt| (attempt.id, attempt.attempt)).filter(|key| !held.contains(key)).collect();
+    // An attempt is a stranger for a moment between its start and its task. Twice in a row, its start was not heard here
+    // although it had succeeded, and nobody will ever execute it.
+    for (id, attempt) in found.intersection(strangers) {
+        if let Some(owned) = db::find_owned(db, *id).await?
+            && owned.job.attempt == *attempt
+        {
+            tracing::warn!(job.id = %id, attempt, "an attempt that does not run here is given back");
+            runner.lifecycle.hand_back(&owned.job, &runner.name, 0).await?;
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,202 @@
+//! Executes attempts: claims jobs, keeps their leases, and lets them go again.
+
+mod attempt;
+mod checkout;
+mod command;
+mod git;
+mod heartbeat;
+mod output;
+mod process;
+mod stop;
+mod workspace;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use app::model::{JobId, Kind};
+use async_trait::async_trait;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::{
+    attempt::RunningAttempt,
+    command::CommandExecutor,
+    output::AttemptOutput,
+    stop::{StopReason, StopSignal, Stopper},
+};
+use crate::{
+    config::Config,
+    db::{self, OwnedJob, transitions::Outcome},
+    lifecycle::Lifecycle,
+    queue::Doorbell,
+};
+
+/// How long an idle runner waits at the door before it looks regardless.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait before Redis or Postgres is tried again.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// What an attempt does. The runner takes care of everything around it: leases, output, cancellation, the verdict's way
+/// to Postgres.
+#[async_trait]
+pub trait Execute: Send + Sync {
+    /// Does the work and says how it ended. Returns soon after `attempt.stop` was requested; what it returns then is
+    /// overruled by the reason for the stop.
+    async fn execute(&self, attempt: &RunningAttempt) -> Outcome;
+}
+
+/// An attempt in this runner's hands.
+type Key = (JobId, u32);
+
+pub struct Runner {
+    name: String,
+    lifecycle: Lifecycle,
+    config: Arc<Config>,
+    executor: Arc<dyn Execute>,
+    held: Mutex<HashMap<Key, Stopper>>,
+    slots: Arc<Semaphore>,
+}
+
+impl Runner {
+    pub fn new(lifecycle: Lifecycle, config: Arc<Config>, executor: Arc<dyn Execute>) -> anyhow::Result<Arc<Self>> {
+        let slots = Arc::new(Semaphore::new(config.runner.slots.get() as usize));
+        let name = unique_name(&config.runner.name)?;
+        Ok(Arc::new(Self { name, lifecycle, config, executor, held: Mutex::default(), slots }))
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Works until `stop`; then the running attempts are stopped and given back to the queue.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
+        let lanes = &self.config.runner.lanes;
+        db::runners::heartbeat(self.lifecycle.db(), &self.name, self.config.runner.slots.get(), lanes).await?;
+        tracing::info!(runner = self.name, slots = self.config.runner.slots, ?lanes, "ready for jobs");
+
+        let heartbeat = tokio::spawn(heartbeat::keep(Arc::clone(&self)));
+        let attempts = TaskTracker::new();
+        self.claim_until(&stop, &attempts).await;
+
+        for stopper in self.held().values() {
+            stopper.stop(StopReason::RunnerStops);
+        }
+        attempts.close();
+        attempts.wait().await;
+        heartbeat.abort();
+        if let Err(error) = db::runners::remove(self.lifecycle.db(), &self.name).await {
+            tracing::debug!(%error, "the runner stays on the list until it is forgotten");
+        }
+        Ok(())
+    }
+
+    async fn claim_until(self: &Arc<Self>, stop: &CancellationToken, attempts: &TaskTracker) {
+        let lanes = self.config.runner.lanes.clone();
+        let mut doorbell = self.lifecycle.queue().doorbell(&lanes);
+        while !stop.is_cancelled() {
+            let looked = tokio::select! {
+                looked = self.claim_once(&lanes, &mut doorbell, attempts) => looked,
+                () = stop.cancelled() => return,
+            };
+            if let Err(error) = looked {
+                tracing::warn!(error = format!("{error:#}"), "no jobs can be claimed now");
+                tokio::select! {
+                    () = tokio::time::sleep(RETRY_AFTER) => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+        }
+    }
+
+    /// Waits for a free slot, takes what there is, and waits at the door when there was nothing.
+    async fn claim_once(
+        self: &Arc<Self>,
+        lanes: &[Kind],
+        doorbell: &mut Doorbell,
+        attempts: &TaskTracker,
+    ) -> anyhow::Result<()> {
+        drop(self.slots.acquire().await?);
+        let mut took_any = false;
+        for lane in lanes {
+            took_any |= self.claim_from(*lane, attempts).await?;
+        }
+        if !took_any {
+            doorbell.wait(PATIENCE).await?;
+        }
+        Ok(())
+    }
+
+    async fn claim_from(self: &Arc<Self>, lane: Kind, attempts: &TaskTracker) -> anyhow::Result<bool> {
+        let free = self.slots.available_permits();
+        if free == 0 {
+            return Ok(false);
+        }
+        let concurrency = self.config.queue.concurrency.get();
+        let claimed = self.lifecycle.queue().claim(lane, &self.name, free, concurrency).await?;
+        if claimed.is_empty() {
+            return Ok(false);
+        }
+        // From here on ids are in this runner's hands. They are handled in a task of their own, so that a stop in this
+        // very moment does not drop them.
+        let runner = Arc::clone(self);
+        let tracker = attempts.clone();
+        attempts.spawn(async move { runner.start(lane, claimed, &tracker).await }).await?;
+        Ok(true)
+    }
+
+    /// Starts what Postgres lets this runner start.
+    async fn start(self: Arc<Self>, lane: Kind, claimed: Vec<JobId>, attempts: &TaskTracker) {
+        let lease = self.config.queue.lease;
+        match self.lifecycle.start(lane, &claimed, &self.name, lease).await {
+            Ok(started) => {
+                for job in started {
+                    // As many were claimed as slots were free, and only this task takes them.
+                    let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else { continue };
+                    attempts.spawn(Arc::clone(&self).attempt(job, slot));
+                }
+            }
+            Err(error) => {
+                // Whether they were started is unknown. The reconciler queues them again, or the heartbeat finds attempts
+                // that nobody executes and gives them back.
+                tracing::warn!(%error, "claimed jobs could not be started");
+                if let Err(error) = self.lifecycle.queue().release(lane, &self.name, &claimed).await {
+                    tracing::debug!(%error, "slots are given back later");
+                }
+            }
+        }
+    }
+
+    async fn attempt(self: Arc<Self>, job: OwnedJob, slot: OwnedSemaphorePermit) {
+        let key = (job.job.id, job.job.attempt);
+        let (stopper, signal) = stop::stop_signal();
+        self.held().insert(key, stopper);
+        attempt::run(&self, job, signal).await;
+        self.held().remove(&key);
+        drop(slot);
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<Key, Stopper>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn held_keys(&self) -> HashSet<Key> {
+        self.held().keys().copied().collect()
+    }
+}
+
+/// The configured name, or the host's, and four characters of its own: what an earlier start of this runner held must not
+/// be taken for this one's.
+fn unique_name(configured: &str) -> anyhow::Result<String> {
+    let base = if configured.is_empty() {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        if host.is_empty() { "runner".to_owned() } else { host }
+    } else {
+        configured.to_owned()
+    };
+    let mut random = [0; 2];
+    getrandom::fill(&mut random)?;
+    Ok(format!("{base}-{:02x}{:02x}", random[0], random[1]))
+}

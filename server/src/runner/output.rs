@@ -1,0 +1,41 @@
+//! Where an attempt prints.
+
+use app::model::{Stream, Timestamp};
+use chrono::Utc;
+use tokio::sync::mpsc;
+
+use crate::output::PrintedLine;
+
+/// Lines on their way to the writer. Printing waits when the writer cannot keep up, which in the end makes the child wait.
+#[derive(Clone)]
+pub struct AttemptOutput(mpsc::Sender<PrintedLine>);
+
+/// How many lines may be on their way.
+const IN_FLIGHT: usize = 1024;
+
+impl AttemptOutput {
+    pub(super) fn channel() -> (Self, mpsc::Receiver<PrintedLine>) {
+        let (sender, receiver) = mpsc::channel(IN_FLIGHT);
+        (Self(sender), receiver)
+    }
+
+    /// Says something in Millrace's own name.
+    pub async fn system(&self, text: impl Into<String>) {
+        self.line(PrintedLine {
+            timestamp: now(),
+            stream: Stream::System,
+            text: text.into(),
+            continues: false,
+        })
+        .await;
+    }
+
+    /// A line for a writer that has stopped is dropped: the attempt is no longer this runner's, and is being stopped.
+    pub async fn line(&self, line: PrintedLine) {
+        let _ = self.0.send(line).await;
+    }
+}
+
+pub(super) fn now() -> Timestamp {
+    Timestamp(Utc::now().timestamp_millis())
+}

@@ -1,0 +1,149 @@
+//! A child process and everything it starts: run, listened to, and stopped as a whole.
+
+use std::{io, process::Stdio, time::Duration};
+
+use app::model::Stream;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::{Child, Command},
+    time::timeout,
+};
+
+use super::{AttemptOutput, StopSignal, output::now};
+use crate::output::{PrintedLine, Splitter};
+
+/// How long output is still read after the child has ended: something that left its group may hold the pipe open.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How much is read at once.
+const READ_BYTES: usize = 64 * 1024;
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    Code(i32),
+    Signal(i32),
+    /// It was asked to stop.
+    Stopped,
+}
+
+pub(super) struct Limits {
+    /// From TERM to KILL.
+    pub kill_after: Duration,
+    pub line_bytes: usize,
+}
+
+/// Runs `command` in a process group of its own until it ends or `stop` is requested; then the whole group gets TERM, and
+/// KILL after a while. Every line that it prints goes to `output`.
+pub(super) async fn run(
+    command: &mut Command,
+    output: &AttemptOutput,
+    stop: &StopSignal,
+    limits: &Limits,
+) -> io::Result<Exit> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    die_with_parent(command);
+    let mut child = command.spawn()?;
+    let group = Group::of(&child);
+    let stdout = child.stdout.take();
+    let stderr = child.stderr.take();
+    let listening = async {
+        tokio::join!(
+            listen(stdout, Stream::Stdout, output, limits.line_bytes),
+            listen(stderr, Stream::Stderr, output, limits.line_bytes),
+        );
+    };
+    tokio::pin!(listening);
+    let mut heard_all = false;
+
+    let mut stopping = false;
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status?,
+            () = &mut listening, if !heard_all => heard_all = true,
+            _ = stop.requested(), if !stopping => {
+                stopping = true;
+                group.signal(Signal::TERM);
+            }
+            () = tokio::time::sleep(limits.kill_after), if stopping => group.signal(Signal::KILL),
+        }
+    };
+    // Whatever it started in its group ends with it.
+    group.signal(Signal::KILL);
+    if !heard_all {
+        let _ = timeout(LAST_WORDS, listening).await;
+    }
+    if stopping {
+        return Ok(Exit::Stopped);
+    }
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    Ok(match (status.code(), signal) {
+        (Some(code), _) => Exit::Code(code),
+        (None, signal) => Exit::Signal(signal.unwrap_or_default()),
+    })
+}
+
+/// The kernel kills the child when the thread that started it ends. That thread is one of the runtime's own, which end
+/// with the process: so a runner that is killed leaves no shell behind that goes on with its script.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "there is no safe way to run something between fork and exec")]
+fn die_with_parent(command: &mut Command) {
+    // SAFETY: between fork and exec only async-signal-safe functions may be called. This is one system call; it neither
+    // allocates nor takes a lock.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from)
+        });
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_parent(_: &mut Command) {}
+
+/// The process group of a child, which has the child's id.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+    }
+
+    /// A group that is gone already is fine.
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.0 {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+/// Reads a pipe to its end, line by line.
+async fn listen(pipe: Option<impl AsyncRead + Unpin>, stream: Stream, output: &AttemptOutput, line_bytes: usize) {
+    let Some(mut pipe) = pipe else { return };
+    let mut splitter = Splitter::new(line_bytes);
+    let mut buffer = vec![0; READ_BYTES];
+    let mut lines = Vec::new();
+    loop {
+        let read = match pipe.read(&mut buffer).await {
+            Ok(0) | Err(_) => break,
+            Ok(read) => read,
+        };
+        let timestamp = now();
+        splitter.feed(&buffer[..read], |piece| {
+            lines.push(PrintedLine {
+                timestamp,
+                stream,
+                text: piece.text.into_owned(),
+                continues: piece.continues,
+            });
+        });
+        for line in lines.drain(..) {
+            output.line(line).await;
+        }
+    }
+    splitter.finish(|piece| {
+        lines.push(PrintedLine { timestamp: now(), stream, text: piece.text.into_owned(), continues: false });
+    });
+    for line in lines {
+        output.line(line).await;
+    }
+}

@@ -1,0 +1,88 @@
+//! The directory of an attempt on the runner's disk, and those that a crash has left.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use app::model::JobId;
+
+/// Where this runner keeps attempts. Locked while it lives, so that another one can tell what is left of a dead runner.
+pub struct Workspaces {
+    root: PathBuf,
+    _lock: File,
+}
+
+const LOCK: &str = "lock";
+
+impl Workspaces {
+    /// Makes this runner's own directory under `data_dir` and removes those of runners that are gone.
+    pub fn open(data_dir: &Path, runner: &str) -> io::Result<Self> {
+        let all = data_dir.join("attempts");
+        fs::create_dir_all(&all)?;
+        for entry in fs::read_dir(&all)? {
+            let directory = entry?.path();
+            if is_abandoned(&directory)
+                && let Err(error) = fs::remove_dir_all(&directory)
+            {
+                tracing::warn!(directory = %directory.display(), %error, "what an earlier runner left stays on the disk");
+            }
+        }
+        let root = all.join(runner);
+        fs::create_dir(&root)?;
+        let lock = File::create(root.join(LOCK))?;
+        lock.lock()?;
+        Ok(Self { root, _lock: lock })
+    }
+
+    /// A new, empty directory for an attempt; removed with everything in it when it is dropped.
+    pub fn create(&self, job: JobId, attempt: u32) -> io::Result<Workspace> {
+        let directory = self.root.join(format!("{job}-{attempt}"));
+        fs::create_dir(&directory)?;
+        fs::create_dir(directory.join("tmp"))?;
+        Ok(Workspace { directory })
+    }
+}
+
+impl Drop for Workspaces {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
+/// A directory whose lock nobody holds.
+fn is_abandoned(directory: &Path) -> bool {
+    match File::open(directory.join(LOCK)) {
+        Ok(lock) => lock.try_lock().is_ok(),
+        Err(_) => false,
+    }
+}
+
+pub struct Workspace {
+    directory: PathBuf,
+}
+
+impl Workspace {
+    /// The checkout of the repository.
+    pub fn checkout(&self) -> PathBuf {
+        self.directory.join("checkout")
+    }
+
+    pub fn script(&self) -> PathBuf {
+        self.directory.join("script")
+    }
+
+    /// For the attempt's temporary files.
+    pub fn tmp(&self) -> PathBuf {
+        self.directory.join("tmp")
+    }
+
+    /// Removes everything, off the async threads: a checkout can hold a million files.
+    pub async fn remove(self) {
+        let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(&self.directory)).await;
+        if let Ok(Err(error)) = removed {
+            tracing::warn!(%error, "an attempt's directory stays on the disk until the runner stops");
+        }
+    }
+}

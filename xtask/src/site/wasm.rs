@@ -34,7 +34,9 @@ pub(super) fn build(work: &Path) -> Result<Module> {
     let script = work.join("millrace.js");
     let wasm = work.join("millrace.wasm");
     let input = fs::read(&compiled).with_context(|| compiled.display().to_string())?;
-    let stamp = Stamp::new(work.join("wasm.stamp"), format!("{} {FEATURES:?}", workspace::hash(&input)));
+    let optimiser = workspace::hash(&fs::read(workspace::root().join("frontend/package-lock.json"))?);
+    let inputs = format!("{} {optimiser} {FEATURES:?}", workspace::hash(&input));
+    let stamp = Stamp::new(work.join("wasm.stamp"), inputs);
     if !(stamp.is_current() && script.exists() && wasm.exists()) {
         let bound = work.join("bound");
         bind(&compiled, &bound)?;

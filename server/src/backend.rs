@@ -5,8 +5,8 @@ use std::sync::Arc;
 use app::{
     backend::Backend,
     model::{
-        ApiError, Board, Figures, Job, JobDetail, JobFilter, JobId, JobPage, Kind, Lane, NewJob, OutputPage, Person,
-        Trigger, Window,
+        ApiError, Board, Figures, Job, JobDetail, JobFilter, JobId, JobPage, Kind, Lane, NewJob, OutputPage,
+        Person, Trigger, Window,
     },
 };
 use async_trait::async_trait;
@@ -112,12 +112,21 @@ impl Backend for Server {
         )?;
         let lines = running.iter().map(|job| self.hub.reader().last_line(job.id, job.attempt));
         let last_lines = join_all(lines).await.into_iter().flatten().collect();
-        Ok(Board { lanes, figures, running, waiting, finished: finished.jobs, next: finished.next, last_lines })
+        Ok(Board {
+            lanes,
+            figures,
+            running,
+            waiting,
+            finished: finished.jobs,
+            next: finished.next,
+            last_lines,
+        })
     }
 
     async fn jobs(&self, person: &Person, filter: &JobFilter) -> Result<JobPage, ApiError> {
         let limit = page_rows(filter);
-        let after = filter.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| wrong_cursor())).transpose()?;
+        let after =
+            filter.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| wrong_cursor())).transpose()?;
         let db = self.lifecycle.db();
         let mut jobs = db::page(db, visible_to(person), filter, after, limit + 1).await.map_err(away)?;
         let next = cut(&mut jobs, limit).map(|job| job.id.to_string());
@@ -126,10 +135,13 @@ impl Backend for Server {
 
     async fn finished_jobs(&self, person: &Person, filter: &JobFilter) -> Result<JobPage, ApiError> {
         let limit = page_rows(filter);
-        let after = filter.cursor.as_deref().map(|cursor| ended(cursor).ok_or_else(wrong_cursor)).transpose()?;
+        let after =
+            filter.cursor.as_deref().map(|cursor| ended(cursor).ok_or_else(wrong_cursor)).transpose()?;
         let db = self.lifecycle.db();
-        let mut jobs = db::finished_page(db, visible_to(person), filter, after, limit + 1).await.map_err(away)?;
-        let next = cut(&mut jobs, limit).map(|job| format!("{}.{}", job.finished_at.map_or(0, |time| time.0), job.id));
+        let mut jobs =
+            db::finished_page(db, visible_to(person), filter, after, limit + 1).await.map_err(away)?;
+        let next = cut(&mut jobs, limit)
+            .map(|job| format!("{}.{}", job.finished_at.map_or(0, |time| time.0), job.id));
         Ok(JobPage { jobs, next })
     }
 

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `millrace` program.
+
+fn main() -> std::process::ExitCode {
+    millrace::cli::main()
+}

@@ -24,6 +24,14 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// What runs on this machine rather than in the browser. xtask is built by itself: together with the others
+/// its dependencies get other features, and Cargo would compile them all a second time.
+pub(crate) const NATIVE: [&[&str]; 2] = [PRODUCT, &["--package=xtask"]];
+
+/// All but the frontend: built for this machine together with the server, it would ask `app` for `ssr` and
+/// `hydrate` at once.
+pub(crate) const PRODUCT: &[&str] = &["--workspace", "--exclude=millrace-frontend", "--exclude=xtask"];
+
 /// Runs a program to its end and hands over each line as it comes.
 pub(crate) fn follow(command: &mut Command, mut each: impl FnMut(Stream, &str)) -> Result<ExitStatus> {
     let mut child = command

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::command::cargo;
+use crate::command::{NATIVE, cargo};
 use crate::progress::Step;
 use crate::setup::wasm::{TARGET, Toolchain};
 
@@ -15,16 +15,9 @@ pub(crate) fn format() -> Result<()> {
 
 pub(crate) fn server() -> Result<()> {
     let step = Step::begin("Lint the server");
-    step.run(cargo().args([
-        "clippy",
-        "--package=millrace",
-        "--package=millrace-app",
-        "--package=millrace-stack",
-        "--package=xtask",
-        "--all-targets",
-        "--",
-        "--deny=warnings",
-    ]))?;
+    for packages in NATIVE {
+        step.run(cargo().arg("clippy").args(packages).args(["--all-targets", "--", "--deny=warnings"]))?;
+    }
     step.done();
     Ok(())
 }

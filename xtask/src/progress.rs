@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stderr};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::command;
@@ -54,9 +54,12 @@ impl Step {
             output.push('\n');
         })?;
         if !status.success() {
-            bail!("{} failed ({status}):\n{output}", command::describe(command));
+            if let Some(spinner) = &self.spinner {
+                spinner.finish_and_clear();
+            }
+            eprint!("{output}");
         }
-        Ok(())
+        command::succeeded(command, status)
     }
 
     pub(crate) fn done(self) {

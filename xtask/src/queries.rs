@@ -33,7 +33,7 @@ pub(crate) fn renew() -> Result<()> {
             fs::write(directory.join(name), content)?;
         }
     }
-    println!(".sqlx holds {} queries", expected.len());
+    println!("Queries in .sqlx: {}", expected.len());
     current_stamp()?.save()
 }
 

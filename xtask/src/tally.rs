@@ -10,6 +10,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+
     /// Reads a line of `cargo test`, such as
     /// `test result: ok. 15 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s`.
     pub(crate) fn add_line(&mut self, line: &str) {

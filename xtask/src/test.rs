@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use millrace_stack::Scratch;
 
-use crate::command::{self, cargo};
+use crate::command::{self, NATIVE, PRODUCT, cargo};
 use crate::progress::{Step, seconds};
 use crate::setup::{self, Purpose, browser, node};
 use crate::tally::Tally;
@@ -69,24 +69,27 @@ pub(crate) fn run(part: Option<Part>) -> Result<()> {
     Ok(())
 }
 
-/// All but the frontend: built for this machine together with the server, it would ask `app` for `ssr` and
-/// `hydrate` at once.
 fn rust_tests(scratch: &Scratch, tally: &mut Tally) -> Result<()> {
-    let mut tests = cargo();
-    tests.args(["test", "--workspace", "--exclude=millrace-frontend", "--no-fail-fast"]);
-    name_servers(&mut tests, scratch);
-    let status = command::follow(&mut tests, |stream, line| {
-        tally.add_line(line);
-        command::pass_through(stream, line);
-    })?;
-    finish(*tally, command::succeeded(&tests, status))
+    for packages in NATIVE {
+        let mut tests = cargo();
+        tests.arg("test").args(packages).arg("--no-fail-fast");
+        name_servers(&mut tests, scratch);
+        let mut counted = Tally::default();
+        let status = command::follow(&mut tests, |stream, line| {
+            counted.add_line(line);
+            command::pass_through(stream, line);
+        })?;
+        tally.add(counted);
+        finish(counted, command::succeeded(&tests, status))?;
+    }
+    Ok(())
 }
 
 fn browser_journeys(scratch: &Scratch, tally: &mut Tally) -> Result<()> {
     let directory = workspace::root().join("end2end");
     node::install_locked(&directory)?;
     let step = Step::begin("Compile Millrace for the journeys");
-    step.run(cargo().args(["build", "--package=millrace"]))?;
+    step.run(cargo().arg("build").args(PRODUCT))?;
     step.done();
 
     let report = directory.join("results/report.json");
@@ -106,8 +109,7 @@ fn browser_journeys(scratch: &Scratch, tally: &mut Tally) -> Result<()> {
     if let Ok(report) = fs::read_to_string(&report) {
         journeys.add_playwright(&report)?;
     }
-    tally.passed += journeys.passed;
-    tally.failed += journeys.failed;
+    tally.add(journeys);
     finish(journeys, command::succeeded(&playwright, status))
 }
 

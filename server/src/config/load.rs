@@ -15,7 +15,8 @@ use super::{Config, ConfigError};
 const DEFAULTS: &str = include_str!("../../../Leptos.toml");
 
 /// Variables that many programs read, and the setting that each one means.
-const WELL_KNOWN: [(&str, &str, &str); 2] = [("DATABASE_URL", "database", "url"), ("REDIS_URL", "redis", "url")];
+const WELL_KNOWN: [(&str, &str, &str); 2] =
+    [("DATABASE_URL", "database", "url"), ("REDIS_URL", "redis", "url")];
 
 /// Where a value came from.
 #[derive(Clone, Debug)]
@@ -37,14 +38,21 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What the command line says: it goes before everything else.
+/// `(section, key, value)`.
+type Setting = (&'static str, &'static str, Value);
+
+/// What the command says: its options go before everything else, its own defaults before those of the shipped file only.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
-    /// `(section, key, value)`.
-    values: Vec<(&'static str, &'static str, Value)>,
+    values: Vec<Setting>,
+    defaults: Vec<Setting>,
 }
 
 impl Overrides {
+    pub fn set_default(&mut self, section: &'static str, key: &'static str, value: impl Into<Value>) {
+        self.defaults.push((section, key, value.into()));
+    }
+
     pub fn set(&mut self, section: &'static str, key: &'static str, value: impl Into<Value>) {
         self.values.push((section, key, value.into()));
     }
@@ -57,6 +65,9 @@ pub fn load(
     overrides: &Overrides,
 ) -> Result<Config, ConfigError> {
     let mut settings = Settings::defaults();
+    for (section, key, value) in &overrides.defaults {
+        settings.put(section, key, value.clone(), Origin::CommandLine);
+    }
     if let Some(path) = file {
         settings.add_file(path)?;
     }
@@ -120,7 +131,10 @@ impl Settings {
             };
             let value = match self.known(&section, &key, &origin)? {
                 Value::String(_) => Value::String(text),
-                Value::Array(_) => text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect(),
+                Value::Array(_) => {
+                    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                    Value::Array(items.map(Value::from).collect())
+                }
                 Value::Integer(_) => text.trim().parse().map_or(Value::String(text), Value::Integer),
                 _ => Value::String(text),
             };

@@ -111,7 +111,8 @@ fn optional_url<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Url>, D::E
     if text.is_empty() {
         return Ok(None);
     }
-    let url = Url::parse(&text).map_err(|error| D::Error::custom(format!("`{text}` is no address: {error}")))?;
+    let url =
+        Url::parse(&text).map_err(|error| D::Error::custom(format!("`{text}` is no address: {error}")))?;
     if matches!(url.scheme(), "http" | "https") {
         Ok(Some(url))
     } else {

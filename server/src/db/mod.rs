@@ -9,8 +9,8 @@ pub mod sessions;
 pub mod transitions;
 
 pub use jobs::{
-    JobRow, NewJobRow, OwnedJob, Visible, figures, find, find_owned, finished_page, insert, lane_counts, page,
-    queued_count, queued_since, repositories, running, running_ids, waiting, with_request,
+    JobRow, NewJobRow, OwnedJob, Visible, figures, find, find_owned, finished_page, insert, lane_counts,
+    page, queued_count, queued_since, repositories, running, running_ids, waiting, with_request,
 };
 
 use anyhow::Context as _;
@@ -46,12 +46,14 @@ pub async fn ping(pool: &PgPool) -> sqlx::Result<()> {
 /// Work that one process at a time does. The number is Postgres's name for the lock.
 #[derive(Clone, Copy, Debug)]
 pub enum Lock {
-    Reconcile = 0x6d69_6c6c_0001,
+    Reconcile = 7101,
 }
 
 /// Takes the lock for the transaction behind `db` unless somebody else has it.
 pub async fn try_lock(db: impl sqlx::PgExecutor<'_>, lock: Lock) -> sqlx::Result<bool> {
-    sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock($1) AS "taken!""#, lock as i64).fetch_one(db).await
+    sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock($1) AS "taken!""#, lock as i64)
+        .fetch_one(db)
+        .await
 }
 
 fn timestamp(time: DateTime<Utc>) -> Timestamp {

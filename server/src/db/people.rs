@@ -24,11 +24,12 @@ pub async fn find(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<Person>>
 
 /// The person with this login, made with `role` where there is none yet; an existing role stays.
 pub async fn find_or_create(db: impl PgExecutor<'_>, login: &str, role: Role) -> Result<Person> {
+    let id = UserId::new();
     let row = sqlx::query!(
         "INSERT INTO users (id, login, role) VALUES ($1, $2, $3)
          ON CONFLICT ON CONSTRAINT users_login DO UPDATE SET login = excluded.login
          RETURNING id, login, role",
-        UserId::new().as_uuid(),
+        id.as_uuid(),
         login,
         role.as_str(),
     )
@@ -88,7 +89,12 @@ pub async fn use_sign_in_link(db: &sqlx::PgPool, token: &SecretHash) -> Result<L
     })
 }
 
-pub async fn add_token(db: impl PgExecutor<'_>, user: UserId, name: &str, token: &SecretHash) -> Result<TokenId> {
+pub async fn add_token(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    name: &str,
+    token: &SecretHash,
+) -> Result<TokenId> {
     let id = TokenId::new();
     sqlx::query!(
         "INSERT INTO api_tokens (id, user_id, name, token_hash) VALUES ($1, $2, $3, $4)",

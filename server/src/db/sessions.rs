@@ -76,6 +76,8 @@ impl SessionStore for PostgresSessions {
 /// Forgets sessions and sign-in links that have run out.
 pub async fn delete_expired(pool: &PgPool) -> sqlx::Result<()> {
     sqlx::query!("DELETE FROM sessions WHERE expires_at < now()").execute(pool).await?;
-    sqlx::query!("DELETE FROM sign_in_links WHERE expires_at < now() - interval '1 day'").execute(pool).await?;
+    sqlx::query!("DELETE FROM sign_in_links WHERE expires_at < now() - interval '1 day'")
+        .execute(pool)
+        .await?;
     Ok(())
 }

@@ -17,7 +17,12 @@ use super::{JobRow, OwnedJob, signed};
 
 /// `queued → running` for those of `ids` that still are queued; the others were canceled, or taken by another runner.
 /// The lease of each new attempt ends after `lease` unless its runner renews it.
-pub async fn start(db: impl PgExecutor<'_>, ids: &[JobId], runner: &str, lease: Duration) -> Result<Vec<OwnedJob>> {
+pub async fn start(
+    db: impl PgExecutor<'_>,
+    ids: &[JobId],
+    runner: &str,
+    lease: Duration,
+) -> Result<Vec<OwnedJob>> {
     let ids: Vec<Uuid> = ids.iter().map(|id| *id.as_uuid()).collect();
     let rows = sqlx::query_as!(
         JobRow,
@@ -175,7 +180,12 @@ pub async fn retry(db: impl PgExecutor<'_>, id: JobId) -> Result<Option<OwnedJob
 }
 
 /// What a running attempt is doing now; not a change of state, but guarded like one.
-pub async fn set_stage(db: impl PgExecutor<'_>, id: JobId, attempt: u32, stage: &str) -> Result<Option<OwnedJob>> {
+pub async fn set_stage(
+    db: impl PgExecutor<'_>,
+    id: JobId,
+    attempt: u32,
+    stage: &str,
+) -> Result<Option<OwnedJob>> {
     one(sqlx::query_as!(
         JobRow,
         "UPDATE jobs SET stage = $3, revision = revision + 1

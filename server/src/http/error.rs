@@ -1,5 +1,7 @@
 //! Errors on their way out: the one place that knows their status, as problem+json (RFC 9457).
 
+use std::any::Any;
+
 use app::model::ApiError;
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -24,7 +26,8 @@ impl Problem {
     }
 
     pub(super) fn foreign_origin() -> Self {
-        let detail = "This request comes from another site, or does not say where from. Scripts use an API token.";
+        let detail =
+            "This request comes from another site, or does not say where from. Scripts use an API token.";
         Self::new(StatusCode::FORBIDDEN, "foreign_origin", detail)
     }
 
@@ -41,6 +44,13 @@ impl Problem {
     }
 }
 
+/// The answer when a handler panicked: a bug, which costs this one request.
+pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    tracing::error!(panic = text.unwrap_or("without a message"), "a request panicked");
+    Problem::from(ApiError::Internal).into_response()
+}
+
 impl From<ApiError> for Problem {
     fn from(error: ApiError) -> Self {
         let detail = error.to_string();
@@ -52,10 +62,9 @@ impl From<ApiError> for Problem {
             ),
             ApiError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
             ApiError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not_found", detail),
-            ApiError::Invalid { field, message } => Self {
-                field: Some(field),
-                ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
-            },
+            ApiError::Invalid { field, message } => {
+                Self { field: Some(field), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message) }
+            }
             ApiError::Conflict(_) => Self::new(StatusCode::CONFLICT, "conflict", detail),
             ApiError::Unavailable(_) | ApiError::Unreachable => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)

@@ -13,7 +13,8 @@ use super::error::Problem;
 /// token in its `Authorization` header was made on purpose: no other site can make a browser send that.
 pub(super) async fn same_origin(request: Request, next: Next) -> Response {
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if changes && !request.headers().contains_key(header::AUTHORIZATION) && !is_same_origin(request.headers()) {
+    if changes && !request.headers().contains_key(header::AUTHORIZATION) && !is_same_origin(request.headers())
+    {
         return Problem::foreign_origin().into_response();
     }
     next.run(request).await
@@ -26,7 +27,8 @@ fn is_same_origin(headers: &HeaderMap) -> bool {
         // Browsers say where a request comes from in one header or the other.
         None => {
             let origin = text(header::ORIGIN).and_then(|origin| origin.parse::<Uri>().ok());
-            let host = origin.as_ref().and_then(|origin| origin.authority()).map(|authority| authority.as_str());
+            let host =
+                origin.as_ref().and_then(|origin| origin.authority()).map(|authority| authority.as_str());
             host.is_some() && host == text(header::HOST)
         }
     }

@@ -80,7 +80,10 @@ pub(super) fn event_stream(events: impl Stream<Item = Bytes> + Send + 'static) -
 
 /// The stream's last words when it ends by the clock.
 pub(super) fn expired() -> Bytes {
-    sse::event("error", &json!({ "code": "expired", "message": "This stream was open for an hour. Connect again." }))
+    sse::event(
+        "error",
+        &json!({ "code": "expired", "message": "This stream was open for an hour. Connect again." }),
+    )
 }
 
 struct Viewer {

@@ -24,7 +24,11 @@ use crate::backend::Server;
 const LAST_REQUESTS: Duration = Duration::from_secs(3);
 
 /// Answers requests until `stop`.
-pub async fn serve(server: Arc<Server>, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn serve(
+    server: Arc<Server>,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let stopped = stop.clone();
     let serving = axum::serve(listener, router(server)?).with_graceful_shutdown(stop.cancelled_owned());
     tokio::select! {

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use app::{
     backend::Backend,
-    model::{ApiError, Attempt, Job, JobDetail, JobFilter, JobId, JobPage, Lane, Line, NewJob, Person, Trigger},
+    model::{
+        ApiError, Attempt, Job, JobDetail, JobFilter, JobId, JobPage, Lane, Line, NewJob, Person, Trigger,
+    },
 };
 use axum::{
     Json,
     body::{Body, Bytes},
-    extract::{FromRequest, FromRequestParts, OriginalUri, Path, Query, Request, State, rejection::JsonRejection},
+    extract::{
+        FromRequest, FromRequestParts, OriginalUri, Path, Query, Request, State, rejection::JsonRejection,
+    },
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -45,7 +49,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         let Path(id) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| Problem::no_such_route(parts.uri.path()))?;
-        let id = id.parse().map_err(|_| ApiError::NotFound(format!("There is no job `{id}`: that is not an id.")))?;
+        let id = id
+            .parse()
+            .map_err(|_| ApiError::NotFound(format!("There is no job `{id}`: that is not an id.")))?;
         Ok(Self(id))
     }
 }
@@ -198,20 +204,28 @@ pub(super) async fn get_output_text(
     let attempt = query.attempt.unwrap_or(job.attempt);
     server.pages(&person, id, attempt).await?;
     let reader = Arc::clone(&server);
-    let text = async_stream::try_stream! {
+    let text = async_stream::stream! {
         let mut cursor = 0;
         loop {
-            let blocks = reader.hub.reader().read(id, attempt, cursor).await?;
+            let blocks = match reader.hub.reader().read(id, attempt, cursor).await {
+                Ok(blocks) => blocks,
+                // An error in the middle breaks the download off, so that nobody takes it for the whole.
+                Err(error) => {
+                    yield Err(error);
+                    break;
+                }
+            };
             let Some(last) = blocks.last() else { break };
             cursor = last.last;
             for block in blocks {
-                yield text_of(&block.lines);
+                yield Ok(text_of(&block.lines));
             }
         }
     };
     let name = format!("attachment; filename=\"millrace-{}-{attempt}.txt\"", id.short());
-    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, Body::from_stream::<_, Bytes, anyhow::Error>(text)).into_response())
+    let headers =
+        [(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
+    Ok((headers, Body::from_stream(text)).into_response())
 }
 
 /// Stored lines as the program printed them; the pieces of a long line are put together again.

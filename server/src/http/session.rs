@@ -78,7 +78,11 @@ pub(super) async fn sign_in(
 }
 
 /// Sends whoever is not signed in to the sign-in page.
-pub(super) async fn require_person(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+pub(super) async fn require_person(
+    State(server): State<Arc<Server>>,
+    request: Request,
+    next: Next,
+) -> Response {
     if request.uri().path() == "/sign-in" {
         return next.run(request).await;
     }

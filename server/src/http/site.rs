@@ -30,7 +30,8 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) fn load() -> anyhow::Result<Self> {
-        let manifest = Files::get("manifest.json").context("the site is missing: build it with `cargo xtask site`")?;
+        let manifest =
+            Files::get("manifest.json").context("the site is missing: build it with `cargo xtask site`")?;
         let assets = serde_json::from_slice(&manifest.data).context("the site's manifest.json is broken")?;
         Ok(Self { assets })
     }
@@ -51,8 +52,9 @@ impl Site {
     }
 }
 
-fn file(name: &Cow<'static, str>, request: &HeaderMap) -> Response {
-    let accepted = request.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn file(name: &str, request: &HeaderMap) -> Response {
+    let accepted =
+        request.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let compressed = ENCODINGS
         .iter()
         .filter(|(encoding, _)| accepts(accepted, encoding))

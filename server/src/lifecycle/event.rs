@@ -8,6 +8,7 @@ use crate::db::Visible;
 /// Something changed. `owner` decides who may hear of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "nearly all events are jobs, and each lives behind one `Arc`")]
 pub enum Event {
     /// A job was made or changed.
     Job { job: Job, owner: Option<UserId> },

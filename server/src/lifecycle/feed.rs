@@ -71,7 +71,9 @@ impl Feed {
             match message {
                 Some(message) => match serde_json::from_slice::<Event>(&message) {
                     Ok(event) => self.announce(event, &mut heard),
-                    Err(error) => tracing::warn!(%error, "an event was not understood; is another version running?"),
+                    Err(error) => {
+                        tracing::warn!(%error, "an event was not understood; is another version running?")
+                    }
                 },
                 None if self.news.receiver_count() > 0 => {
                     if let Err(error) = self.look(&lifecycle, &mut heard).await {

@@ -65,8 +65,11 @@ impl Lifecycle {
     ) -> sqlx::Result<Vec<OwnedJob>> {
         let started = transitions::start(&self.db, claimed, runner, lease).await?;
         if started.len() < claimed.len() {
-            let lost: Vec<JobId> =
-                claimed.iter().filter(|id| started.iter().all(|started| started.job.id != **id)).copied().collect();
+            let lost: Vec<JobId> = claimed
+                .iter()
+                .filter(|id| started.iter().all(|started| started.job.id != **id))
+                .copied()
+                .collect();
             self.release(lane, runner, &lost).await;
         }
         for job in &started {
@@ -76,13 +79,7 @@ impl Lifecycle {
     }
 
     /// Ends an attempt that ran to its end. `false`: it was no longer this runner's, and nothing was changed.
-    pub async fn finish(
-        &self,
-        job: &Job,
-        runner: &str,
-        outcome: &Outcome,
-        lines: u64,
-    ) -> sqlx::Result<bool> {
+    pub async fn finish(&self, job: &Job, runner: &str, outcome: &Outcome, lines: u64) -> sqlx::Result<bool> {
         let finished = transitions::finish(&self.db, job.id, job.attempt, runner, outcome, lines).await?;
         self.release(job.kind, runner, &[job.id]).await;
         if let Some(finished) = &finished {
@@ -120,7 +117,9 @@ impl Lifecycle {
             return Ok(());
         }
         let Some(running) = transitions::request_cancel(&self.db, id).await.map_err(away)? else {
-            return Err(ApiError::Conflict("The job has ended already, so there is nothing to cancel.".to_owned()));
+            return Err(ApiError::Conflict(
+                "The job has ended already, so there is nothing to cancel.".to_owned(),
+            ));
         };
         let attempts = db::attempts::of_job(&self.db, id).await.map_err(away)?;
         if let Some(attempt) = attempts.last() {
@@ -135,7 +134,9 @@ impl Lifecycle {
     /// Queues a finished job again, as a new attempt.
     pub async fn retry(&self, id: JobId) -> Result<Job, ApiError> {
         let Some(queued) = transitions::retry(&self.db, id).await.map_err(away)? else {
-            return Err(ApiError::Conflict("The job has not ended yet, so it cannot be tried again.".to_owned()));
+            return Err(ApiError::Conflict(
+                "The job has not ended yet, so it cannot be tried again.".to_owned(),
+            ));
         };
         self.push(&queued.job).await;
         self.changed(&queued).await;
@@ -188,7 +189,9 @@ pub fn away(error: sqlx::Error) -> ApiError {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
             tracing::warn!(%error, "Postgres is away");
-            ApiError::Unavailable("The database is away for a moment. Nothing was lost; please try again.".to_owned())
+            ApiError::Unavailable(
+                "The database is away for a moment. Nothing was lost; please try again.".to_owned(),
+            )
         }
         error => {
             tracing::error!(%error, "a query failed");

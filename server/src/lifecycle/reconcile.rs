@@ -87,7 +87,8 @@ impl Reconciler {
             // will ever be there, and goes to the archive together with the verdict.
             let rest = output::close(lifecycle, job, attempt, self.output.live_for).await?;
             let mut transaction = lifecycle.db.begin().await?;
-            let lost = transitions::lose(&mut *transaction, job, attempt, Loss::LeaseExpired, rest.total).await?;
+            let lost =
+                transitions::lose(&mut *transaction, job, attempt, Loss::LeaseExpired, rest.total).await?;
             let Some(lost) = lost else { continue };
             if let Some(chunk) = &rest.chunk {
                 db::output::store_rest(&mut *transaction, job, attempt, chunk).await?;

@@ -54,7 +54,10 @@ impl JobRequest {
         };
         let max_attempts = new.max_attempts.unwrap_or(rules.max_attempts);
         if !(1..=MAX_ATTEMPTS).contains(&max_attempts) {
-            return Err(ApiError::invalid("max_attempts", format!("Between 1 and {MAX_ATTEMPTS} attempts are possible.")));
+            return Err(ApiError::invalid(
+                "max_attempts",
+                format!("Between 1 and {MAX_ATTEMPTS} attempts are possible."),
+            ));
         }
         let repository = repository(&new.repository, rules.local_repositories)?;
         let git_ref = given(new.git_ref.as_deref()).map(git_ref).transpose()?;
@@ -119,7 +122,9 @@ fn repository(text: &str, local: LocalRepositories) -> Result<String, ApiError> 
             .ok_or_else(|| ApiError::invalid("repository", NOT_AN_ADDRESS));
     }
     let Ok(url) = Url::parse(text) else { return wrong(NOT_AN_ADDRESS) };
-    if !matches!(url.scheme(), "https" | "http" | "ssh") || url.host_str().is_none_or(|host| host.starts_with('-')) {
+    if !matches!(url.scheme(), "https" | "http" | "ssh")
+        || url.host_str().is_none_or(|host| host.starts_with('-'))
+    {
         return wrong(NOT_AN_ADDRESS);
     }
     if url.password().is_some() || (url.scheme() != "ssh" && !url.username().is_empty()) {
@@ -175,7 +180,10 @@ fn text(field: &str, text: String, limit: usize) -> Result<String, ApiError> {
         return Err(ApiError::invalid(field, message));
     }
     if text.contains('\0') {
-        return Err(ApiError::invalid(field, format!("The {field} holds a zero byte, which no program can be given.")));
+        return Err(ApiError::invalid(
+            field,
+            format!("The {field} holds a zero byte, which no program can be given."),
+        ));
     }
     Ok(text)
 }
@@ -236,7 +244,11 @@ mod tests {
             "/srv/git/name.git",
             "file:///srv/git/name.git",
         ] {
-            assert_eq!(wrong_field(NewJob { repository: repository.into(), ..command() }), None, "{repository}");
+            assert_eq!(
+                wrong_field(NewJob { repository: repository.into(), ..command() }),
+                None,
+                "{repository}"
+            );
         }
     }
 
@@ -282,7 +294,9 @@ mod tests {
         for git_ref in ["main", "feature/x-1", "v1.0", "0123abc", "refs/heads/main", "ünïcode"] {
             assert_eq!(wrong_field(NewJob { git_ref: Some(git_ref.into()), ..command() }), None, "{git_ref}");
         }
-        for git_ref in ["-x", "--upload-pack=x", "a..b", "a b", "a:b", "a^", "x.lock", "/a", "a/", "@{1}", "@"] {
+        for git_ref in
+            ["-x", "--upload-pack=x", "a..b", "a b", "a:b", "a^", "x.lock", "/a", "a/", "@{1}", "@"]
+        {
             let field = wrong_field(NewJob { git_ref: Some(git_ref.into()), ..command() });
             assert_eq!(field.as_deref(), Some("ref"), "{git_ref}");
         }
@@ -291,7 +305,10 @@ mod tests {
     #[test]
     fn a_script_must_say_something_and_fit() {
         for script in ["", " \n", "a\0b"] {
-            assert_eq!(wrong_field(NewJob { script: Some(script.into()), ..command() }).as_deref(), Some("script"));
+            assert_eq!(
+                wrong_field(NewJob { script: Some(script.into()), ..command() }).as_deref(),
+                Some("script")
+            );
         }
         let long = "x".repeat(rules().limits.script_bytes + 1);
         assert_eq!(wrong_field(NewJob { script: Some(long), ..command() }).as_deref(), Some("script"));
@@ -304,7 +321,10 @@ mod tests {
         let urgent = NewJob { priority: Some("urgent".into()), ..command() };
         assert_eq!(wrong_field(urgent).as_deref(), Some("priority"));
         assert_eq!(wrong_field(NewJob { priority: Some(String::new()), ..command() }), None);
-        assert_eq!(wrong_field(NewJob { max_attempts: Some(0), ..command() }).as_deref(), Some("max_attempts"));
+        assert_eq!(
+            wrong_field(NewJob { max_attempts: Some(0), ..command() }).as_deref(),
+            Some("max_attempts")
+        );
     }
 
     #[test]

@@ -118,7 +118,12 @@ impl Hub {
 
     /// How many attempts are being watched.
     pub fn watched(&self) -> usize {
-        self.tails.lock().unwrap_or_else(PoisonError::into_inner).values().filter(|tail| tail.strong_count() > 0).count()
+        self.tails
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .filter(|tail| tail.strong_count() > 0)
+            .count()
     }
 
     /// The attempt's tail, followed from now on if it was not yet.

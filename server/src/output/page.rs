@@ -14,7 +14,16 @@ const SEARCH_BYTES: usize = 64 * 1024 * 1024;
 
 /// What compilers, test runners and shells write at the start of a problem, as it stands in stored JSON.
 const ERROR_MARKS: [&str; 10] = [
-    "error:", "error[", "ERROR", "Error:", "FAILED", "FAIL:", "panicked at", "fatal:", "Traceback (most recent", "not found",
+    "error:",
+    "error[",
+    "ERROR",
+    "Error:",
+    "FAILED",
+    "FAIL:",
+    "panicked at",
+    "fatal:",
+    "Traceback (most recent",
+    "not found",
 ];
 
 /// Reads runs of lines of one attempt.

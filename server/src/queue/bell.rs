@@ -101,7 +101,8 @@ impl Drop for Ring {
         let mut listeners = lock(&self.bells.listeners);
         if listeners.get(&self.channel).is_some_and(|sender| sender.receiver_count() == 0) {
             listeners.remove(&self.channel);
-            let (mut connection, channel) = (self.bells.connection.clone(), std::mem::take(&mut self.channel));
+            let (mut connection, channel) =
+                (self.bells.connection.clone(), std::mem::take(&mut self.channel));
             let listeners = Arc::clone(&self.bells.listeners);
             if let Ok(runtime) = tokio::runtime::Handle::try_current() {
                 runtime.spawn(async move {

@@ -13,14 +13,19 @@ static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("sc
 impl Queue {
     /// Takes up to `slots` jobs of a lane for `runner`, within the lane's `concurrency` over all runners. Postgres has the
     /// last word on each of them.
-    pub async fn claim(&self, lane: Kind, runner: &str, slots: usize, concurrency: u32) -> RedisResult<Vec<JobId>> {
+    pub async fn claim(
+        &self,
+        lane: Kind,
+        runner: &str,
+        slots: usize,
+        concurrency: u32,
+    ) -> RedisResult<Vec<JobId>> {
         let mut call = CLAIM.key(self.keys.waiting(lane));
         call.key(self.keys.active(lane)).key(self.keys.running(runner));
         for list in self.keys.queues(lane) {
             call.key(list);
         }
-        let ids: Vec<String> =
-            call.arg(slots).arg(concurrency).invoke_async(&mut self.connection()).await?;
+        let ids: Vec<String> = call.arg(slots).arg(concurrency).invoke_async(&mut self.connection()).await?;
         // Only Millrace writes here; what is not an id cannot be a job and is forgotten.
         Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
     }

@@ -39,11 +39,12 @@ impl Queue {
     /// Connects, and goes on connecting when the connection is lost.
     pub async fn connect(config: &RedisConfig) -> anyhow::Result<Self> {
         let url = config.url.expose_secret();
-        let info = redis::IntoConnectionInfo::into_connection_info(url.as_str())
+        let info = redis::IntoConnectionInfo::into_connection_info(url)
             .context("`redis.url` is not the address of a Redis")?;
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         let client = Client::open(info.set_redis_settings(settings)).context("`redis.url` cannot be used")?;
-        let bells = Bells::connect(&client).await.context("Redis cannot be reached at the address in `redis.url`")?;
+        let bells =
+            Bells::connect(&client).await.context("Redis cannot be reached at the address in `redis.url`")?;
         let connection = ConnectionManager::new_with_config(client.clone(), manager_config())
             .await
             .context("Redis cannot be reached at the address in `redis.url`")?;

@@ -121,8 +121,10 @@ async fn resolve(mirror: &Path, repository: &str, git_ref: Option<&str>) -> Resu
     }
     // A commit or a ref outside of branches and tags, such as `refs/pull/7/head`, is asked for by its name.
     let wanted = format!("+{git_ref}:refs/millrace/wanted");
-    let asked = git(mirror, &["fetch", "--quiet", "--no-write-fetch-head", "--end-of-options", repository, &wanted]);
-    if asked.await.is_ok()
+    let asked =
+        git(mirror, &["fetch", "--quiet", "--no-write-fetch-head", "--end-of-options", repository, &wanted])
+            .await;
+    if asked.is_ok()
         && let Some(commit) = commit(mirror, "refs/millrace/wanted").await
     {
         return Ok(commit);

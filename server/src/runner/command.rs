@@ -36,13 +36,16 @@ impl CommandExecutor {
 
     async fn run(&self, attempt: &RunningAttempt, workspace: &Workspace) -> anyhow::Result<Outcome> {
         let job = &attempt.job;
-        let Some(script) = db::with_request(attempt.lifecycle.db(), job.id).await?.and_then(|request| request.0) else {
+        let Some(script) =
+            db::with_request(attempt.lifecycle.db(), job.id).await?.and_then(|request| request.0)
+        else {
             return Ok(failed("The job has no script."));
         };
         attempt.stage("checkout").await;
         attempt.output.system(format!("Fetching {}", job.repository)).await;
+        let target = workspace.checkout();
         let fetched = tokio::select! {
-            fetched = checkout(&self.mirrors, &job.repository, job.git_ref.as_deref(), &workspace.checkout()) => fetched,
+            fetched = checkout(&self.mirrors, &job.repository, job.git_ref.as_deref(), &target) => fetched,
             // Dropping the fetch ends its git.
             _ = attempt.stop.requested() => return Ok(failed("stopped")),
         };
@@ -52,7 +55,11 @@ impl CommandExecutor {
         };
         attempt
             .output
-            .system(format!("Checked out {} at {}", job.git_ref.as_deref().unwrap_or("the default branch"), &commit[..12]))
+            .system(format!(
+                "Checked out {} at {}",
+                job.git_ref.as_deref().unwrap_or("the default branch"),
+                &commit[..12]
+            ))
             .await;
         db::attempts::set_commit(attempt.lifecycle.db(), job.id, job.attempt, &commit).await?;
 

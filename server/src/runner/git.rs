@@ -56,8 +56,10 @@ pub(super) async fn git(directory: &Path, arguments: &[&str]) -> Result<String, 
 fn said(stderr: &str) -> String {
     const LINES: usize = 4;
     let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let problems = lines.iter().filter_map(|line| line.strip_prefix("fatal: ").or(line.strip_prefix("error: ")));
+    let problems =
+        lines.iter().filter_map(|line| line.strip_prefix("fatal: ").or(line.strip_prefix("error: ")));
     let problems: Vec<&str> = problems.take(LINES).collect();
-    let chosen = if problems.is_empty() { lines[lines.len().saturating_sub(LINES)..].to_vec() } else { problems };
+    let chosen =
+        if problems.is_empty() { lines[lines.len().saturating_sub(LINES)..].to_vec() } else { problems };
     chosen.join(" · ")
 }

@@ -46,14 +46,19 @@ async fn beat(runner: &Runner, strangers: &HashSet<Key>) -> sqlx::Result<HashSet
             }
         }
         let still_ours: HashSet<Key> = renewed.iter().map(|attempt| (attempt.id, attempt.attempt)).collect();
-        for (key, stopper) in held.iter().filter(|(key, _)| held_before.contains(key) && !still_ours.contains(key)) {
+        for (key, stopper) in
+            held.iter().filter(|(key, _)| held_before.contains(key) && !still_ours.contains(key))
+        {
             tracing::warn!(job.id = %key.0, attempt = key.1, "the lease was lost");
             stopper.stop(StopReason::Lost);
         }
     }
     let held = runner.held_keys();
-    let found: HashSet<Key> =
-        renewed.iter().map(|attempt| (attempt.id, attempt.attempt)).filter(|key| !held.contains(key)).collect();
+    let found: HashSet<Key> = renewed
+        .iter()
+        .map(|attempt| (attempt.id, attempt.attempt))
+        .filter(|key| !held.contains(key))
+        .collect();
     // An attempt is a stranger for a moment between its start and its task. Twice in a row, its start was not heard here
     // although it had succeeded, and nobody will ever execute it.
     for (id, attempt) in found.intersection(strangers) {

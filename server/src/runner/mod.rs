@@ -61,10 +61,15 @@ pub struct Runner {
 }
 
 impl Runner {
-    pub fn new(lifecycle: Lifecycle, config: Arc<Config>, executor: Arc<dyn Execute>) -> anyhow::Result<Arc<Self>> {
+    /// `name` comes from [`unique_name`].
+    pub fn new(
+        name: String,
+        lifecycle: Lifecycle,
+        config: Arc<Config>,
+        executor: Arc<dyn Execute>,
+    ) -> Arc<Self> {
         let slots = Arc::new(Semaphore::new(config.runner.slots.get() as usize));
-        let name = unique_name(&config.runner.name)?;
-        Ok(Arc::new(Self { name, lifecycle, config, executor, held: Mutex::default(), slots }))
+        Arc::new(Self { name, lifecycle, config, executor, held: Mutex::default(), slots })
     }
 
     pub fn name(&self) -> &str {
@@ -74,7 +79,8 @@ impl Runner {
     /// Works until `stop`; then the running attempts are stopped and given back to the queue.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
         let lanes = &self.config.runner.lanes;
-        db::runners::heartbeat(self.lifecycle.db(), &self.name, self.config.runner.slots.get(), lanes).await?;
+        db::runners::heartbeat(self.lifecycle.db(), &self.name, self.config.runner.slots.get(), lanes)
+            .await?;
         tracing::info!(runner = self.name, slots = self.config.runner.slots, ?lanes, "ready for jobs");
 
         let heartbeat = tokio::spawn(heartbeat::keep(Arc::clone(&self)));
@@ -189,7 +195,7 @@ impl Runner {
 
 /// The configured name, or the host's, and four characters of its own: what an earlier start of this runner held must not
 /// be taken for this one's.
-fn unique_name(configured: &str) -> anyhow::Result<String> {
+pub fn unique_name(configured: &str) -> anyhow::Result<String> {
     let base = if configured.is_empty() {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         if host.is_empty() { "runner".to_owned() } else { host }

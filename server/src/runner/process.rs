@@ -41,7 +41,12 @@ pub(super) async fn run(
     stop: &StopSignal,
     limits: &Limits,
 ) -> io::Result<Exit> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
     die_with_parent(command);
     let mut child = command.spawn()?;
     let group = Group::of(&child);
@@ -117,7 +122,12 @@ impl Group {
 }
 
 /// Reads a pipe to its end, line by line.
-async fn listen(pipe: Option<impl AsyncRead + Unpin>, stream: Stream, output: &AttemptOutput, line_bytes: usize) {
+async fn listen(
+    pipe: Option<impl AsyncRead + Unpin>,
+    stream: Stream,
+    output: &AttemptOutput,
+    line_bytes: usize,
+) {
     let Some(mut pipe) = pipe else { return };
     let mut splitter = Splitter::new(line_bytes);
     let mut buffer = vec![0; READ_BYTES];

@@ -75,7 +75,8 @@ pub(super) fn install_if_missing() -> Result<()> {
     if is_debian_wanted() {
         return install_debian();
     }
-    if native_has_target()? {
+    // Not being able to add the target takes a while to find out, so once is enough.
+    if native_has_target()? || Debian::locate().is_ok_and(|debian| debian.is_ready()) {
         return Ok(());
     }
     let step = Step::begin(format!("Add the Rust target {TARGET}"));

@@ -1,0 +1,182 @@
+//! The command line.
+
+mod connect;
+mod doctor;
+mod logging;
+mod run;
+mod serve;
+mod supervise;
+mod token;
+mod up;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use app::model::Kind;
+use clap::{Args, Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, Config, Overrides};
+
+/// A self-hosted factory for coding agents.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the settings come from. `Leptos.toml` lists them all.
+#[derive(Args, Clone)]
+struct Settings {
+    /// The configuration file [default: Leptos.toml in the data directory, then in the current directory]
+    #[arg(long, global = true, value_name = "FILE", env = "MILLRACE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where Millrace keeps its data
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything on this machine: Postgres, Redis, server and runner
+    Up {
+        /// Address and port of the dashboard
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<SocketAddr>,
+    },
+    /// Run the server alone
+    Serve {
+        /// Address and port of the dashboard
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<SocketAddr>,
+    },
+    /// Run a runner alone, also on another machine
+    Run {
+        /// Kinds of jobs to take
+        #[arg(long, value_delimiter = ',', value_name = "KIND,…")]
+        lanes: Option<Vec<Kind>>,
+        /// How many attempts to execute at once
+        #[arg(long)]
+        slots: Option<u32>,
+        /// How the dashboard calls this runner
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Bring the database schema up to date
+    Migrate,
+    /// API tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Print a new link that signs the owner in once
+    SignInLink,
+    /// Check everything that Millrace needs, and say how to mend it
+    Doctor,
+}
+
+#[derive(Subcommand)]
+enum TokenCommand {
+    /// Make a token and print it; it is not shown again
+    Create {
+        /// What the token is for
+        #[arg(long, default_value = "command line")]
+        name: String,
+    },
+}
+
+/// Runs the program and says on standard error why it failed.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match execute(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("millrace: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(Arguments { settings, command }: Arguments) -> anyhow::Result<ExitCode> {
+    let mut overrides = Overrides::default();
+    match &command {
+        Command::Up { listen } | Command::Serve { listen } => {
+            if let Some(listen) = listen {
+                overrides.set("server", "listen", listen.to_string());
+            }
+        }
+        Command::Run { lanes, slots, name } => {
+            if let Some(lanes) = lanes {
+                let lanes: Vec<&str> = lanes.iter().map(|kind| kind.as_str()).collect();
+                overrides.set("runner", "lanes", lanes);
+            }
+            if let Some(slots) = slots {
+                overrides.set("runner", "slots", i64::from(*slots));
+            }
+            if let Some(name) = name {
+                overrides.set("runner", "name", name.clone());
+            }
+        }
+        _ => {}
+    }
+    if matches!(command, Command::Up { .. }) {
+        overrides.set_default("runner", "local_repositories", "allow");
+    }
+    let config = settings.load(overrides)?;
+    match command {
+        Command::Up { .. } => up::up(&config),
+        Command::Serve { .. } => block_on(serve::serve(config)),
+        Command::Run { .. } => block_on(run::run(config)),
+        Command::Migrate => block_on(connect::migrate(config)),
+        Command::Token(TokenCommand::Create { name }) => block_on(token::create(config, name)),
+        Command::SignInLink => block_on(token::print_sign_in_link(config)),
+        Command::Doctor => block_on(doctor::doctor(config)),
+    }
+}
+
+impl Settings {
+    fn load(&self, mut overrides: Overrides) -> anyhow::Result<Config> {
+        if let Some(data_dir) = &self.data_dir {
+            let data_dir =
+                std::path::absolute(data_dir).context("the data directory has no absolute path")?;
+            overrides.set("server", "data_dir", data_dir.to_string_lossy().into_owned());
+        }
+        let file = self.file();
+        Ok(config::load(file.as_deref(), std::env::vars(), &overrides)?)
+    }
+
+    /// The named file, or the first of the usual ones that exists.
+    fn file(&self) -> Option<PathBuf> {
+        const NAME: &str = "Leptos.toml";
+        if self.config.is_some() {
+            return self.config.clone();
+        }
+        let in_data_dir = self.data_dir.iter().map(|directory| directory.join(NAME));
+        in_data_dir.chain([Path::new(NAME).to_owned()]).find(|file| file.is_file())
+    }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// A token that is cancelled by the first Ctrl-C or TERM.
+fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = CancellationToken::new();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        stopped.cancel();
+    });
+    Ok(stop)
+}

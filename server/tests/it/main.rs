@@ -2,7 +2,11 @@
 
 mod harness;
 
+mod bad_input;
 mod cancel;
 mod checkout;
+mod cli;
 mod jobs_api;
+mod pages;
 mod queue;
+mod sign_in;

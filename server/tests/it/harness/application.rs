@@ -152,7 +152,11 @@ impl App {
 
     /// Runs `millrace` to its end.
     pub async fn millrace(&self, arguments: &[&str]) -> Said {
-        let command = millrace(self.path(), &self.settings, arguments);
+        self.millrace_with(&[], arguments).await
+    }
+
+    pub async fn millrace_with(&self, settings: &[(&str, &str)], arguments: &[&str]) -> Said {
+        let command = millrace(self.path(), &self.settings_and(settings), arguments);
         let output = tokio::process::Command::from(command).kill_on_drop(true).output();
         tokio::time::timeout(LIMIT, output).await.expect("millrace does not end").unwrap().into()
     }
@@ -161,6 +165,11 @@ impl App {
     pub fn runner_process(&self, settings: &[(&str, &str)]) -> Process {
         let command = millrace(self.path(), &self.settings_and(settings), &["run"]);
         Process::start(command, self.path().join(format!("runner-{}.log", uuid::Uuid::new_v4())))
+    }
+
+    /// A port that nobody listens on.
+    pub async fn free_port(&self) -> u16 {
+        TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
     }
 
     /// Starts `millrace serve` as a process and returns it when it answers, with its address.

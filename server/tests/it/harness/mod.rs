@@ -10,7 +10,7 @@ mod wait;
 
 pub use self::{
     application::{App, TestRunner},
-    browser::Browser,
+    browser::{Browser, location},
     process::{Process, Said, is_alive, millrace},
     repo::Repo,
     stack::Stack,

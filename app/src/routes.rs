@@ -4,26 +4,34 @@ use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
     SsrMode,
-    components::{Route, Router, Routes},
+    components::{FlatRoutes, Route, Router},
     path,
 };
 
-use crate::pages::{BoardPage, JobPage, NewJobPage, NotFoundPage, SignInPage};
+use crate::{
+    components::Frame,
+    live::{provide_clock, provide_live_state},
+    pages::{BoardPage, JobPage, NewJobPage, NotFoundPage, SignInPage},
+};
 
 /// The whole dashboard. Pages are rendered complete (`SsrMode::Async`), so that they work before, or without, the WASM.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
+    provide_clock();
+    provide_live_state();
 
     view! {
         <Title formatter=|title: String| if title.is_empty() { "Millrace".to_owned() } else { format!("{title} · Millrace") } />
         <Router>
-            <Routes fallback=NotFoundPage>
-                <Route path=path!("/") view=BoardPage ssr=SsrMode::Async />
-                <Route path=path!("/new") view=NewJobPage ssr=SsrMode::Async />
-                <Route path=path!("/jobs/:id") view=JobPage ssr=SsrMode::Async />
-                <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
-            </Routes>
+            <Frame>
+                <FlatRoutes fallback=NotFoundPage>
+                    <Route path=path!("/") view=BoardPage ssr=SsrMode::Async />
+                    <Route path=path!("/new") view=NewJobPage ssr=SsrMode::Async />
+                    <Route path=path!("/jobs/:id") view=JobPage ssr=SsrMode::Async />
+                    <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
+                </FlatRoutes>
+            </Frame>
         </Router>
     }
 }

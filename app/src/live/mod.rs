@@ -1,1 +1,16 @@
-//! Live updates: server-sent events as signals.
+//! Live updates: server-sent events and the clock as signals. Everything in here does its work in effects, so that the
+//! server, which compiles it too, never runs it.
+
+mod board;
+mod clock;
+mod connection;
+mod frame;
+mod job;
+mod stream;
+
+pub use board::{Group, follow_board};
+pub use clock::{Clock, provide_clock};
+pub use connection::{Connection, LiveState, provide_live_state};
+pub use frame::FrameQueue;
+pub use job::{JobEvent, follow_job};
+pub use stream::{StreamEvent, Subscription, subscribe};

@@ -147,6 +147,18 @@ pub struct JobFilter {
     pub limit: Option<u32>,
 }
 
+impl JobFilter {
+    /// Whether the filter lists this job: the browser decides so for jobs that it hears of.
+    pub fn admits(&self, job: &Job) -> bool {
+        let words = self.q.as_deref().unwrap_or_default().to_lowercase();
+        let text = format!("{} {}", job.title, job.repository).to_lowercase();
+        self.state.is_none_or(|state| state == job.state)
+            && self.kind.is_none_or(|kind| kind == job.kind)
+            && self.repository.as_ref().is_none_or(|repository| *repository == job.repository)
+            && words.split_whitespace().all(|word| text.contains(word))
+    }
+}
+
 /// A page of jobs, the newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobPage {

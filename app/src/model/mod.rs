@@ -6,6 +6,8 @@ mod ids;
 mod job;
 mod line;
 mod queue;
+#[cfg(test)]
+pub(crate) mod sample;
 mod text_enum;
 mod time;
 mod user;

@@ -1,0 +1,124 @@
+//! How the work goes: a sentence of figures, and each lane as a thin bar of its slots.
+
+use leptos::prelude::*;
+
+use super::{Notice, Tone, time::clock_text};
+use crate::model::{Figures, Lane, Pause};
+
+/// Up to here each slot of a lane is drawn by itself.
+const SLOTS_DRAWN: u32 = 24;
+
+/// The board's headline.
+#[component]
+pub fn FiguresSentence(figures: Memo<Figures>) -> impl IntoView {
+    let figure = move |count: fn(&Figures) -> u32, state: &'static str, word: &'static str| {
+        let count = Memo::new(move |_| count(&figures.read()));
+        view! {
+            <span class="figure" data-state=state data-zero=move || (count.get() == 0).to_string()>
+                <b>{count}</b>
+                " "
+                {word}
+            </span>
+        }
+    };
+    view! {
+        <h1 class="figures">
+            {figure(|figures| figures.running, "running", "running")}
+            {figure(|figures| figures.waiting, "queued", "waiting")}
+            {figure(|figures| figures.succeeded, "succeeded", "done")}
+            {figure(|figures| figures.failed, "failed", "failed")}
+            <span class="figures-rate">{move || success_text(&figures.read())}</span>
+        </h1>
+    }
+}
+
+/// The last part of the headline, e.g. `96 % of 240 succeeded in 24 hours`.
+fn success_text(figures: &Figures) -> String {
+    match figures.success_rate() {
+        Some(rate) => format!("{rate} % of {} succeeded in 24 hours", figures.succeeded + figures.failed),
+        None => "none ended in the last 24 hours".to_owned(),
+    }
+}
+
+/// The lanes, and what keeps them from starting jobs.
+#[component]
+pub fn Lanes(#[prop(into)] lanes: Signal<Vec<Lane>>, figures: Memo<Figures>) -> impl IntoView {
+    view! {
+        <ul class="lanes" aria-label="Lanes">
+            <For each=move || lanes.get() key=|lane| lane.kind let:lane>
+                <LaneBar
+                    lane=Memo::new(move |_| {
+                        lanes.with(|lanes| lanes.iter().find(|other| other.kind == lane.kind).cloned()).unwrap_or(lane.clone())
+                    })
+                />
+            </For>
+        </ul>
+        <Show when=move || figures.with(|figures| figures.runners == 0 && figures.waiting > 0)>
+            <Notice tone=Tone::Attention>
+                <strong>"No runner is connected. "</strong>
+                "Jobs wait safely until one is: start one with "
+                <code>"millrace run"</code>
+                ", on this machine or on another."
+            </Notice>
+        </Show>
+    }
+}
+
+#[component]
+fn LaneBar(lane: Memo<Lane>) -> impl IntoView {
+    view! {
+        <li class="lane" data-paused=move || lane.read().pause.is_some().to_string()>
+            <span class="lane-name">{move || lane.read().kind.as_str()}</span>
+            <span class="lane-bar" aria-hidden="true">{move || lane.with(|lane| bar(lane))}</span>
+            <span class="lane-text">{move || lane.with(lane_text)}</span>
+        </li>
+    }
+}
+
+/// A lane's slots as cells, or as one bar where they are too many.
+fn bar(lane: &Lane) -> AnyView {
+    if lane.concurrency <= SLOTS_DRAWN {
+        (0..lane.concurrency)
+            .map(|slot| view! { <i data-used=(slot < lane.running).to_string()></i> })
+            .collect_view()
+            .into_any()
+    } else {
+        view! { <progress max=lane.concurrency value=lane.running></progress> }.into_any()
+    }
+}
+
+fn lane_text(lane: &Lane) -> String {
+    if let Some(pause) = &lane.pause {
+        return pause_text(pause);
+    }
+    let waiting = if lane.waiting > 0 { format!(", {} waiting", lane.waiting) } else { String::new() };
+    format!("{} of {} slots{waiting}", lane.running, lane.concurrency)
+}
+
+fn pause_text(pause: &Pause) -> String {
+    match pause.until {
+        Some(until) => format!("Paused: {}, resumes {}", pause.reason, clock_text(until)),
+        None => format!("Paused: {}", pause.reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Kind, Timestamp};
+
+    #[test]
+    fn a_paused_lane_says_why_and_until_when() {
+        let pause = Pause { reason: "quota used up".to_owned(), until: Some(Timestamp(1_738_332_309_000)) };
+        let lane = Lane { kind: Kind::Agent, concurrency: 5, running: 1, waiting: 2, pause: Some(pause) };
+        assert_eq!(lane_text(&lane), "Paused: quota used up, resumes 14:05 UTC");
+        assert_eq!(lane_text(&Lane { pause: None, ..lane }), "1 of 5 slots, 2 waiting");
+    }
+
+    #[test]
+    fn the_rate_counts_only_jobs_that_ended_by_themselves() {
+        let figures = Figures { succeeded: 96, failed: 4, canceled: 50, ..Figures::default() };
+        assert_eq!(success_text(&figures), "96 % of 100 succeeded in 24 hours");
+        assert_eq!(success_text(&Figures::default()), "none ended in the last 24 hours");
+    }
+}

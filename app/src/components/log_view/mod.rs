@@ -1,0 +1,155 @@
+//! A job's output as a terminal would show it. The browser holds a window of lines and renders what is on the screen, so
+//! that a million lines scroll like a hundred; the first rows come rendered from the server.
+
+mod ansi;
+mod fetch;
+mod geometry;
+mod lines;
+mod log;
+mod row;
+mod tool_bar;
+
+use leptos::{ev::KeyboardEvent, prelude::*};
+use wasm_bindgen::{JsCast, JsValue};
+
+pub use log::{Log, Start};
+use row::row_view;
+use tool_bar::ToolBar;
+
+use super::shortcuts::is_plain_key;
+use crate::model::JobId;
+
+/// The log of one attempt. `live` says whether more lines may come.
+#[component]
+pub fn LogView(log: Log, id: JobId, attempt: u32, #[prop(into)] live: Signal<bool>) -> impl IntoView {
+    let panel = NodeRef::new();
+    Effect::new(move |_| take_over(log, id, attempt));
+    let start = (log.start == Start::End).then_some("end");
+    let empty = Memo::new(move |_| log.total() == 0);
+
+    view! {
+        <section class="log" aria-label="Output" node_ref=panel>
+            <ToolBar log id attempt live panel />
+            <div
+                class="log-scroller"
+                tabindex="0"
+                role="region"
+                aria-label="Lines"
+                data-start=start
+                data-wrapped=move || log.wrapped.get().to_string()
+                node_ref=log.scroller
+                on:scroll=move |_| log.scrolled()
+                on:keydown=move |event| on_scroll_key(log, &event)
+            >
+                <div class="log-space" node_ref=log.space>
+                    <ol class="log-rows" node_ref=log.rows on:click=move |event| on_number_click(log, &event)>
+                        <For each=move || log.rendered_rows() key=row::Row::key children=row_view />
+                    </ol>
+                </div>
+            </div>
+            <Show when=move || empty.get()>
+                <p class="log-empty">{move || if live.get() { "No output yet" } else { "It printed nothing" }}</p>
+            </Show>
+        </section>
+    }
+    .into_any()
+}
+
+/// What the browser does with the rows that the server rendered: from here on they follow the scroll position.
+fn take_over(log: Log, id: JobId, attempt: u32) {
+    if let Some(scroller) = log.scroller.get_untracked() {
+        // Fails for no name that a browser accepts.
+        let _ = scroller.remove_attribute("data-start");
+        let _ = scroller.set_attribute("data-ready", "");
+    }
+    Effect::new(move |_| {
+        log.shown.track();
+        log.lines.track();
+        log.wrapped.track();
+        log.time.track();
+        log.place();
+    });
+    fetch::fetch_missing(log, id, attempt);
+    let resize = window_event_listener(leptos::ev::resize, move |_| log.resized());
+    let keys = window_event_listener(leptos::ev::keydown, move |event| on_page_key(log, &event));
+    let hash = window_event_listener(leptos::ev::hashchange, move |_| go_to_linked(log));
+    on_cleanup(move || {
+        resize.remove();
+        keys.remove();
+        hash.remove();
+        log.stop_settling();
+    });
+    go_to_linked(log);
+}
+
+/// The line that `#L123` names.
+fn linked_line(hash: &str) -> Option<u64> {
+    hash.trim_start_matches('#').strip_prefix('L')?.parse().ok().filter(|seq| *seq > 0)
+}
+
+fn go_to_linked(log: Log) {
+    if let Some(seq) = location().hash().ok().and_then(|hash| linked_line(&hash)) {
+        log.linked.set(Some(seq));
+        log.go_to_line(seq);
+    }
+}
+
+/// A click on a line's number puts the line into the address, and a second one takes it out.
+fn on_number_click(log: Log, event: &leptos::ev::MouseEvent) {
+    let number = event
+        .target()
+        .and_then(|target| target.dyn_into::<web_sys::Element>().ok())
+        .and_then(|target| target.closest(".line-number").ok().flatten())
+        .and_then(|number| number.get_attribute("href"))
+        .and_then(|href| linked_line(&href));
+    let Some(seq) = number else { return };
+    if event.meta_key() || event.ctrl_key() || event.shift_key() {
+        return;
+    }
+    event.prevent_default();
+    let linked = Some(seq).filter(|_| log.linked.get_untracked() != Some(seq));
+    log.linked.set(linked);
+    let path = location().pathname().and_then(|path| Ok(path + &location().search()?)).unwrap_or_default();
+    let address = linked.map_or(path.clone(), |seq| format!("{path}#L{seq}"));
+    if let Ok(history) = window().history() {
+        // The address is of this origin, which is all that can be wrong with it.
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&address));
+    }
+}
+
+/// Keys that mean the log wherever the focus is.
+fn on_page_key(log: Log, event: &KeyboardEvent) {
+    if !is_plain_key(event) {
+        return;
+    }
+    match event.key().to_lowercase().as_str() {
+        "f" => log.follow(),
+        "w" => log.wrapped.update(|wrapped| *wrapped = !*wrapped),
+        "t" => tool_bar::toggle_time(log),
+        _ => return,
+    }
+    event.prevent_default();
+}
+
+/// Keys of the focused log. The others scroll by themselves.
+fn on_scroll_key(log: Log, event: &KeyboardEvent) {
+    match event.key().as_str() {
+        "Home" => log.go_to_start(),
+        "End" => log.follow(),
+        _ => return,
+    }
+    event.prevent_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::linked_line;
+
+    #[test]
+    fn only_an_anchor_of_a_line_names_one() {
+        assert_eq!(linked_line("#L123"), Some(123));
+        for other in ["", "#", "#main", "#L", "#L0", "#L-1", "#Lx"] {
+            assert_eq!(linked_line(other), None, "{other}");
+        }
+    }
+}

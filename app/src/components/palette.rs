@@ -1,0 +1,229 @@
+//! The command palette: go to a job, or do what is done often, without leaving the keyboard.
+
+use leptos::{ev::KeyboardEvent, html, prelude::*, task::spawn_local};
+use leptos_router::{NavigateOptions, hooks::use_navigate};
+
+use super::{
+    Icon, Shape, StateIcon,
+    person_menu::toggle_theme,
+    repository_name,
+    shortcuts::{Overlay, is_backdrop, show_while},
+};
+use crate::{
+    api,
+    model::{Job, JobFilter, JobId},
+};
+
+/// How many jobs are offered at once.
+const JOBS_OFFERED: usize = 8;
+
+/// Something that the palette offers.
+#[derive(Clone, Debug, PartialEq)]
+enum Offer {
+    Page { address: &'static str, label: &'static str, shape: Shape },
+    Theme,
+    Shortcuts,
+    Job(Box<Job>),
+    JobById(JobId),
+}
+
+const PAGES: [Offer; 2] = [
+    Offer::Page { address: "/new", label: "New job", shape: Shape::Plus },
+    Offer::Page { address: "/", label: "Board", shape: Shape::Board },
+];
+
+impl Offer {
+    fn label(&self) -> String {
+        match self {
+            Self::Page { label, .. } => (*label).to_owned(),
+            Self::Theme => "Switch between light and dark".to_owned(),
+            Self::Shortcuts => "Shortcuts".to_owned(),
+            Self::Job(job) => job.title.clone(),
+            Self::JobById(id) => format!("Job {id}"),
+        }
+    }
+}
+
+/// What is offered for what was typed: commands whose label holds it, then jobs by title, repository or id.
+fn offers(typed: &str, jobs: &[Job]) -> Vec<Offer> {
+    let typed = typed.trim().to_lowercase();
+    let filter = JobFilter { q: Some(typed.clone()), ..JobFilter::default() };
+    let by_id = |job: &Job| typed.len() >= 4 && job.id.to_string().contains(&typed);
+    let mut offers: Vec<_> = PAGES
+        .into_iter()
+        .chain([Offer::Theme, Offer::Shortcuts])
+        .filter(|offer| offer.label().to_lowercase().contains(&typed))
+        .collect();
+    let known = jobs.iter().filter(|job| filter.admits(job) || by_id(job)).take(JOBS_OFFERED);
+    offers.extend(known.map(|job| Offer::Job(Box::new(job.clone()))));
+    if let Ok(id) = typed.parse::<JobId>()
+        && !jobs.iter().any(|job| job.id == id)
+    {
+        offers.push(Offer::JobById(id));
+    }
+    offers
+}
+
+#[component]
+pub fn Palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
+    let dialog = NodeRef::new();
+    let input = NodeRef::<html::Input>::new();
+    let (typed, jobs) = (RwSignal::new(String::new()), RwSignal::new(Vec::new()));
+    let chosen = RwSignal::new(0_usize);
+    let offered = Memo::new(move |_| jobs.with(|jobs| offers(&typed.read(), jobs)));
+    let navigate = use_navigate();
+    show_while(dialog, overlay, Overlay::Palette);
+
+    Effect::new(move |_| {
+        if overlay.get() != Some(Overlay::Palette) {
+            return;
+        }
+        typed.set(String::new());
+        chosen.set(0);
+        if let Some(input) = input.get_untracked() {
+            input.set_value("");
+        }
+        spawn_local(async move {
+            // Without an answer the palette still has its commands.
+            if let Ok(board) = api::board(JobFilter::default()).await {
+                jobs.set([board.running, board.waiting, board.finished].concat());
+            }
+        });
+    });
+
+    let run = move |offer: Offer| {
+        overlay.set(None);
+        match offer {
+            Offer::Page { address, .. } => navigate(address, NavigateOptions::default()),
+            Offer::Theme => toggle_theme(),
+            Offer::Shortcuts => overlay.set(Some(Overlay::Shortcuts)),
+            Offer::Job(job) => navigate(&format!("/jobs/{}", job.id), NavigateOptions::default()),
+            Offer::JobById(id) => navigate(&format!("/jobs/{id}"), NavigateOptions::default()),
+        }
+    };
+    let run_chosen = run.clone();
+    let on_key = move |event: KeyboardEvent| {
+        let count = offered.with_untracked(Vec::len).max(1);
+        match event.key().as_str() {
+            "ArrowDown" => chosen.update(|index| *index = (*index + 1) % count),
+            "ArrowUp" => chosen.update(|index| *index = (*index + count - 1) % count),
+            "Enter" => {
+                if let Some(offer) =
+                    offered.with_untracked(|offers| offers.get(chosen.get_untracked()).cloned())
+                {
+                    run_chosen(offer);
+                }
+            }
+            _ => return,
+        }
+        event.prevent_default();
+    };
+
+    view! {
+        <dialog
+            class="overlay palette"
+            aria-label="Search or go to"
+            node_ref=dialog
+            on:close=move |_| if overlay.get_untracked() == Some(Overlay::Palette) { overlay.set(None) }
+            on:click=move |event| if is_backdrop(&event) { overlay.set(None) }
+        >
+            <div class="overlay-body">
+                <label class="palette-input">
+                    <Icon shape=Shape::Search />
+                    <input
+                        type="text"
+                        role="combobox"
+                        aria-expanded="true"
+                        aria-controls="palette-offers"
+                        aria-label="A command, a job's title, repository or id"
+                        aria-activedescendant=move || format!("offer-{}", chosen.get())
+                        placeholder="A command, or a job's title, repository or id"
+                        autocomplete="off"
+                        spellcheck="false"
+                        node_ref=input
+                        on:input=move |event| {
+                            typed.set(event_target_value(&event));
+                            chosen.set(0);
+                        }
+                        on:keydown=on_key
+                    />
+                </label>
+                <ul id="palette-offers" role="listbox" aria-label="Offers">
+                    {move || {
+                        offered
+                            .get()
+                            .into_iter()
+                            .enumerate()
+                            .map(|(index, offer)| {
+                                let run = run.clone();
+                                let chosen_offer = offer.clone();
+                                view! {
+                                    <li
+                                        id=format!("offer-{index}")
+                                        role="option"
+                                        aria-selected=move || (chosen.get() == index).to_string()
+                                        on:click=move |_| run(chosen_offer.clone())
+                                    >
+                                        {offer_view(offer)}
+                                    </li>
+                                }
+                            })
+                            .collect_view()
+                    }}
+                </ul>
+                <Show when=move || offered.with(Vec::is_empty)>
+                    <p class="palette-empty">"Nothing here is called that."</p>
+                </Show>
+            </div>
+        </dialog>
+    }
+    .into_any()
+}
+
+fn offer_view(offer: Offer) -> AnyView {
+    let label = offer.label();
+    match offer {
+        Offer::Job(job) => view! {
+            <StateIcon state=job.state />
+            <span class="truncate">{label}</span>
+            <span class="offer-detail">{repository_name(&job.repository).to_owned()} " " {job.id.short()}</span>
+        }
+        .into_any(),
+        offer => {
+            let shape = match offer {
+                Offer::Page { shape, .. } => shape,
+                Offer::Theme => Shape::Moon,
+                Offer::Shortcuts => Shape::Keyboard,
+                Offer::Job(_) | Offer::JobById(_) => Shape::Terminal,
+            };
+            view! { <Icon shape /><span class="truncate">{label}</span> }.into_any()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sample;
+
+    #[test]
+    fn nothing_typed_offers_every_command_and_the_newest_jobs() {
+        let jobs: Vec<_> = (0..20).map(sample::job).collect();
+        let offers = offers("", &jobs);
+        assert_eq!(offers.len(), 4 + JOBS_OFFERED);
+        assert_eq!(offers[0], PAGES[0]);
+    }
+
+    #[test]
+    fn a_job_is_found_by_its_words_and_by_its_id() {
+        let jobs = [sample::job(0xabcd), sample::job(2)];
+        assert_eq!(offers("cargo project", &jobs).len(), 2);
+        assert_eq!(offers("abcd", &jobs), [Offer::Job(Box::new(jobs[0].clone()))]);
+    }
+
+    #[test]
+    fn a_whole_id_that_is_not_loaded_can_be_gone_to() {
+        let id = sample::job(7).id;
+        assert_eq!(offers(&id.to_string(), &[]), [Offer::JobById(id)]);
+    }
+}

@@ -1,0 +1,288 @@
+//! The board, kept up to date.
+
+use std::{ops::ControlFlow, rc::Rc};
+
+use leptos::{prelude::*, task::spawn_local};
+use serde::Deserialize;
+
+use super::{FrameQueue, LiveState, StreamEvent, Subscription, subscribe};
+use crate::{
+    api,
+    model::{Board, Figures, Job, JobFilter, JobState, Lane, LastLine},
+};
+
+/// How many finished jobs stay listed while new ones arrive on top.
+const FINISHED_KEPT: usize = 200;
+/// How many waiting jobs are listed; the figures count them all.
+const WAITING_KEPT: usize = 200;
+
+/// What the jobs' event stream says.
+pub enum BoardEvent {
+    Job(Box<Job>),
+    Lane(LaneEvent),
+    Line(LastLine),
+    /// Asked for after each connection: what happened while there was none.
+    Board(Box<Board>),
+}
+
+#[derive(Deserialize)]
+pub struct LaneEvent {
+    lanes: Vec<Lane>,
+    figures: Figures,
+}
+
+/// Where a job is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    Running,
+    Waiting,
+    Finished,
+}
+
+impl Group {
+    pub const ALL: [Self; 3] = [Self::Running, Self::Waiting, Self::Finished];
+
+    pub const fn of(state: JobState) -> Self {
+        match state {
+            JobState::Running => Self::Running,
+            JobState::Scheduled | JobState::Queued | JobState::Parked => Self::Waiting,
+            JobState::Succeeded | JobState::Failed | JobState::Canceled => Self::Finished,
+        }
+    }
+
+    pub fn jobs(self, board: &Board) -> &Vec<Job> {
+        match self {
+            Self::Running => &board.running,
+            Self::Waiting => &board.waiting,
+            Self::Finished => &board.finished,
+        }
+    }
+
+    fn jobs_mut(self, board: &mut Board) -> &mut Vec<Job> {
+        match self {
+            Self::Running => &mut board.running,
+            Self::Waiting => &mut board.waiting,
+            Self::Finished => &mut board.finished,
+        }
+    }
+}
+
+/// Applies an event to the board that is shown under `filter`.
+pub fn apply(board: &mut Board, filter: &JobFilter, event: BoardEvent) {
+    match event {
+        BoardEvent::Job(job) => apply_job(board, filter, *job),
+        BoardEvent::Lane(event) => {
+            board.lanes = event.lanes;
+            board.figures = event.figures;
+        }
+        BoardEvent::Line(line) => match board.last_lines.iter_mut().find(|known| known.id == line.id) {
+            Some(known) => *known = line,
+            None => board.last_lines.push(line),
+        },
+        BoardEvent::Board(fresh) => catch_up(board, filter, *fresh),
+    }
+}
+
+fn apply_job(board: &mut Board, filter: &JobFilter, job: Job) {
+    let group = Group::of(job.state);
+    if let Some((shown_in, index)) = find(board, &job) {
+        if shown_in.jobs(board)[index].revision >= job.revision {
+            return;
+        }
+        if shown_in == group && filter.admits(&job) {
+            group.jobs_mut(board)[index] = job;
+            return;
+        }
+        shown_in.jobs_mut(board).remove(index);
+    }
+    if group != Group::Running {
+        board.last_lines.retain(|line| line.id != job.id);
+    }
+    if !filter.admits(&job) {
+        return;
+    }
+    let jobs = group.jobs_mut(board);
+    match group {
+        Group::Running => jobs.insert(0, job),
+        Group::Finished => {
+            jobs.insert(0, job);
+            jobs.truncate(FINISHED_KEPT);
+        }
+        Group::Waiting if jobs.len() < WAITING_KEPT => {
+            // Behind everything as urgent: jobs of one priority start in their order.
+            let place = jobs.iter().position(|other| other.priority > job.priority).unwrap_or(jobs.len());
+            jobs.insert(place, job);
+        }
+        Group::Waiting => {}
+    }
+}
+
+/// Takes over a fresh board. It may be a moment older than the events that came while it was on its way, and older finished
+/// jobs that the person has loaded stay.
+fn catch_up(board: &mut Board, filter: &JobFilter, fresh: Board) {
+    let stale = std::mem::replace(board, fresh);
+    let newest = Group::ALL.into_iter().flat_map(|group| group.jobs(board)).map(|job| job.id).max();
+
+    if let Some(end) = board.finished.last().map(|job| job.id)
+        && let Some(index) = stale.finished.iter().position(|job| job.id == end)
+        && index + 1 < stale.finished.len()
+    {
+        board.finished.extend_from_slice(&stale.finished[index + 1..]);
+        board.next = stale.next;
+    }
+    for job in [stale.waiting, stale.running, stale.finished].into_iter().flatten() {
+        if find(board, &job).is_some() || Some(job.id) > newest {
+            apply_job(board, filter, job);
+        }
+    }
+}
+
+fn find(board: &Board, job: &Job) -> Option<(Group, usize)> {
+    Group::ALL.into_iter().find_map(|group| {
+        group.jobs(board).iter().position(|shown| shown.id == job.id).map(|index| (group, index))
+    })
+}
+
+/// Keeps `board` up to date until the subscription is dropped.
+pub fn follow_board(board: RwSignal<Board>, filter: JobFilter, state: LiveState) -> Subscription {
+    let queue = {
+        let filter = filter.clone();
+        FrameQueue::new(move |events: Vec<BoardEvent>| {
+            let _ = board.try_update(|board| {
+                for event in events {
+                    apply(board, &filter, event);
+                }
+            });
+        })
+    };
+    let filter = Rc::new(filter);
+    subscribe(
+        || "/api/jobs/stream".to_owned(),
+        &["job", "lane", "line"],
+        state,
+        move |event| {
+            match event {
+                StreamEvent::Opened => {
+                    let (queue, filter) = (queue.clone(), JobFilter::clone(&filter));
+                    spawn_local(async move {
+                        if let Ok(board) = api::board(filter).await {
+                            queue.push(BoardEvent::Board(Box::new(board)));
+                        }
+                    });
+                }
+                StreamEvent::Message { name, data } => queue.extend(parse(name, &data)),
+            }
+            ControlFlow::Continue(())
+        },
+    )
+}
+
+fn parse(name: &str, data: &str) -> Option<BoardEvent> {
+    match name {
+        "job" => serde_json::from_str(data).ok().map(|job| BoardEvent::Job(Box::new(job))),
+        "lane" => serde_json::from_str(data).ok().map(BoardEvent::Lane),
+        "line" => serde_json::from_str(data).ok().map(BoardEvent::Line),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Priority, sample};
+
+    fn board() -> Board {
+        Board {
+            lanes: Vec::new(),
+            figures: Figures::default(),
+            running: Vec::new(),
+            waiting: Vec::new(),
+            finished: Vec::new(),
+            next: None,
+            last_lines: Vec::new(),
+        }
+    }
+
+    fn job(number: u64, state: JobState, revision: i64) -> Job {
+        Job { state, revision, ..sample::job(number) }
+    }
+
+    fn change(board: &mut Board, job: Job) {
+        apply(board, &JobFilter::default(), BoardEvent::Job(Box::new(job)));
+    }
+
+    #[test]
+    fn a_job_moves_to_the_group_of_its_state() {
+        let mut board = board();
+        change(&mut board, job(1, JobState::Queued, 1));
+        change(&mut board, job(1, JobState::Running, 2));
+        assert!(board.waiting.is_empty());
+        assert_eq!(board.running.len(), 1);
+        change(&mut board, job(1, JobState::Succeeded, 3));
+        assert!(board.running.is_empty());
+        assert_eq!(board.finished[0].revision, 3);
+    }
+
+    #[test]
+    fn old_news_changes_nothing() {
+        let mut board = board();
+        change(&mut board, job(1, JobState::Running, 5));
+        change(&mut board, job(1, JobState::Queued, 4));
+        change(&mut board, job(1, JobState::Failed, 5));
+        assert_eq!(board.running.len(), 1);
+        assert!(board.waiting.is_empty() && board.finished.is_empty());
+    }
+
+    #[test]
+    fn a_waiting_job_stands_behind_those_as_urgent() {
+        let mut board = board();
+        for (number, priority) in
+            [(1, Priority::Normal), (2, Priority::Low), (3, Priority::Normal), (4, Priority::High)]
+        {
+            change(&mut board, Job { priority, ..job(number, JobState::Queued, 1) });
+        }
+        let order: Vec<_> = board.waiting.iter().map(|job| job.id).collect();
+        assert_eq!(order, [4, 1, 3, 2].map(|number| sample::job(number).id));
+    }
+
+    #[test]
+    fn a_job_that_leaves_the_filter_leaves_the_board() {
+        let filter = JobFilter { state: Some(JobState::Running), ..JobFilter::default() };
+        let mut board = board();
+        apply(&mut board, &filter, BoardEvent::Job(Box::new(job(1, JobState::Running, 1))));
+        assert_eq!(board.running.len(), 1);
+        apply(&mut board, &filter, BoardEvent::Job(Box::new(job(1, JobState::Succeeded, 2))));
+        assert!(board.running.is_empty() && board.finished.is_empty());
+    }
+
+    #[test]
+    fn the_last_line_of_a_job_goes_when_it_stops_running() {
+        let mut board = board();
+        change(&mut board, job(1, JobState::Running, 1));
+        let line = LastLine { id: sample::job(1).id, line: "compiling".to_owned() };
+        apply(&mut board, &JobFilter::default(), BoardEvent::Line(line));
+        change(&mut board, job(1, JobState::Failed, 2));
+        assert!(board.last_lines.is_empty());
+    }
+
+    #[test]
+    fn catching_up_keeps_newer_events_and_older_jobs() {
+        let mut shown = board();
+        shown.finished = [4, 3, 2, 1].map(|number| job(number, JobState::Succeeded, 9)).to_vec();
+        shown.next = Some("older".to_owned());
+        change(&mut shown, job(5, JobState::Failed, 3));
+        change(&mut shown, job(6, JobState::Queued, 1));
+        let mut fresh = board();
+        fresh.running = vec![job(5, JobState::Running, 2)];
+        fresh.finished = [4, 3].map(|number| job(number, JobState::Succeeded, 9)).to_vec();
+        fresh.next = Some("newer".to_owned());
+
+        apply(&mut shown, &JobFilter::default(), BoardEvent::Board(Box::new(fresh)));
+
+        let finished: Vec<_> = shown.finished.iter().map(|job| job.id).collect();
+        assert_eq!(finished, [5, 4, 3, 2, 1].map(|number| sample::job(number).id));
+        assert_eq!(shown.next.as_deref(), Some("older"));
+        assert_eq!(shown.waiting.len(), 1);
+        assert!(shown.running.is_empty());
+    }
+}

@@ -1,0 +1,80 @@
+//! How the page's live connection stands: the drop in the top bar shows it.
+
+use leptos::prelude::*;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// This page has nothing that changes.
+    None,
+    Live,
+    /// The connection was lost or is not there yet; it is tried again by itself.
+    Reconnecting,
+    /// The browser says that it has no network.
+    Offline,
+}
+
+impl Connection {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::None => "Nothing on this page changes by itself",
+            Self::Live => "Live: changes appear as they happen",
+            Self::Reconnecting => "Reconnecting: what you see may be a moment old",
+            Self::Offline => "Offline: reconnects when the network is back",
+        }
+    }
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Live => "live",
+            Self::Reconnecting => "reconnecting",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// The connection of the page that is shown.
+#[derive(Clone, Copy)]
+pub struct LiveState {
+    shown: RwSignal<Connection>,
+    /// Counts the streams that were opened: the last one speaks for the page.
+    streams: StoredValue<u32>,
+}
+
+impl LiveState {
+    pub fn of_page() -> Self {
+        use_context().unwrap_or_else(Self::new)
+    }
+
+    pub fn get(self) -> Connection {
+        self.shown.get()
+    }
+
+    fn new() -> Self {
+        Self { shown: RwSignal::new(Connection::None), streams: StoredValue::new(0) }
+    }
+
+    pub(super) fn claim(self) -> Reporter {
+        let number = self.streams.with_value(|streams| streams + 1);
+        self.streams.set_value(number);
+        Reporter { state: self, number }
+    }
+}
+
+/// A stream's right to say how the page's connection stands, which ends when the next stream is opened.
+pub(super) struct Reporter {
+    state: LiveState,
+    number: u32,
+}
+
+impl Reporter {
+    pub fn report(&self, connection: Connection) {
+        if self.state.streams.get_value() == self.number && self.state.shown.get_untracked() != connection {
+            self.state.shown.set(connection);
+        }
+    }
+}
+
+pub fn provide_live_state() {
+    provide_context(LiveState::new());
+}

@@ -1,8 +1,0 @@
-//! JobPage.
-
-use leptos::prelude::*;
-
-#[component]
-pub fn JobPage() -> impl IntoView {
-    view! { <p>"JobPage"</p> }
-}

@@ -26,19 +26,26 @@ impl Queue {
             call.key(list);
         }
         let ids: Vec<String> = call.arg(slots).arg(concurrency).invoke_async(&mut self.connection()).await?;
-        // Only Millrace writes here; what is not an id cannot be a job and is forgotten.
-        Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+        // Only Millrace writes here; what is not an id cannot be a job, and may not keep the slot that it was given.
+        let (jobs, strangers): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| id.parse::<JobId>().is_ok());
+        self.release_entries(lane, runner, &strangers).await?;
+        Ok(jobs.iter().filter_map(|id| id.parse().ok()).collect())
     }
 
     /// Gives the slots of jobs back that have ended, or that Postgres did not let the runner start.
     pub async fn release(&self, lane: Kind, runner: &str, ids: &[JobId]) -> RedisResult<()> {
-        if ids.is_empty() {
+        let ids: Vec<String> = ids.iter().map(JobId::to_string).collect();
+        self.release_entries(lane, runner, &ids).await
+    }
+
+    async fn release_entries(&self, lane: Kind, runner: &str, entries: &[String]) -> RedisResult<()> {
+        if entries.is_empty() {
             return Ok(());
         }
         let mut call = RELEASE.key(self.keys.waiting(lane));
         call.key(self.keys.active(lane)).key(self.keys.running(runner)).key(self.keys.doorbell(lane));
-        for id in ids {
-            call.arg(id.to_string());
+        for entry in entries {
+            call.arg(entry);
         }
         call.invoke_async(&mut self.connection()).await
     }

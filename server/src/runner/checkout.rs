@@ -111,7 +111,8 @@ async fn fetch(mirror: &Path, repository: &str) -> Result<(), CheckoutError> {
 
 /// The commit that a name means. A branch goes before a tag of the same name, as with `git fetch`.
 async fn resolve(mirror: &Path, repository: &str, git_ref: Option<&str>) -> Result<String, CheckoutError> {
-    let Some(git_ref) = git_ref else {
+    // `HEAD` is the remote's; the mirror's own is whatever git calls a first branch.
+    let Some(git_ref) = git_ref.filter(|name| *name != "HEAD") else {
         return commit(mirror, REMOTE_HEAD).await.ok_or_else(|| CheckoutError::Empty(repository.to_owned()));
     };
     for name in [format!("refs/heads/{git_ref}"), format!("refs/tags/{git_ref}"), git_ref.to_owned()] {

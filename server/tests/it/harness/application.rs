@@ -1,0 +1,447 @@
+//! The application under test.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use app::model::{Attempt, Job, JobDetail, JobId, JobState, Line, OutputPage, Person, Role, Stream};
+use chrono::{TimeDelta, Utc};
+use millrace::{
+    backend::Server,
+    config::{self, Config, Overrides},
+    db::{self, people},
+    http,
+    lifecycle::{self, Lifecycle},
+    queue::Queue,
+    runner::{CommandExecutor, Runner, unique_name},
+    secret,
+};
+use redis::AsyncCommands;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    EventStream, Gate, Process, Repo, Said, Stack, millrace,
+    stack::Database,
+    texts,
+    wait::{LIMIT, eventually, until},
+};
+
+/// What tests set differently from the shipped file.
+const SETTINGS: [(&str, &str); 4] = [
+    ("MILLRACE_SERVER__LISTEN", "127.0.0.1:0"),
+    ("MILLRACE_DATABASE__MAX_CONNECTIONS", "6"),
+    ("MILLRACE_RUNNER__LOCAL_REPOSITORIES", "allow"),
+    ("MILLRACE_RUNNER__KILL_AFTER_SECONDS", "1"),
+];
+
+/// A server with its reconciler in this process, and no runner until the test asks for one.
+pub struct App {
+    pub config: Arc<Config>,
+    pub lifecycle: Lifecycle,
+    /// A repository that jobs can use; `submit` does.
+    pub repo: Repo,
+    pub http: Client,
+    /// The owner's API token.
+    pub token: SecretString,
+    address: SocketAddr,
+    settings: Vec<(String, String)>,
+    stop: CancellationToken,
+    directory: TempDir,
+    // Last, because whoever uses it goes before.
+    _database: Database,
+}
+
+impl App {
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With settings by the names of their environment variables.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        log_if_wanted();
+        let stack = Stack::get();
+        let directory = tempfile::Builder::new().prefix("millrace-test-").tempdir().unwrap();
+        let repo = Repo::new(directory.path().join("repo"));
+        let prefix = directory
+            .path()
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .replace(|c: char| !c.is_alphanumeric(), "");
+        let database = stack.database(&prefix).await;
+        let data_dir = directory.path().join("data");
+        let own = [
+            ("MILLRACE_DATABASE__URL", database.url.as_str()),
+            ("MILLRACE_REDIS__URL", stack.redis_url()),
+            ("MILLRACE_REDIS__PREFIX", &prefix),
+            ("MILLRACE_SERVER__DATA_DIR", data_dir.to_str().unwrap()),
+        ];
+        // Of two settings with the same name the later counts.
+        let settings: Vec<(String, String)> = SETTINGS
+            .iter()
+            .chain(&own)
+            .chain(settings)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut config = load(&settings);
+        config.server.listen = address;
+        let config = Arc::new(config);
+
+        let lifecycle = connect(&config).await;
+        let stop = CancellationToken::new();
+        tokio::spawn(lifecycle::reconcile(lifecycle.clone(), config.output.clone(), stop.clone()));
+        let server = Server::new(Arc::clone(&config), lifecycle.clone());
+        tokio::spawn(http::serve(server, listener, stop.clone()));
+        let http = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            // For everything but streams, which set a limit for each event.
+            .read_timeout(LIMIT)
+            .build()
+            .unwrap();
+        let token = add_token(lifecycle.db(), "owner", Role::Owner).await;
+        Self { config, lifecycle, repo, http, token, address, settings, stop, directory, _database: database }
+    }
+
+    pub fn db(&self) -> &PgPool {
+        self.lifecycle.db()
+    }
+
+    pub fn queue(&self) -> &Queue {
+        self.lifecycle.queue()
+    }
+
+    /// A directory that goes with the test.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn gate(&self, name: &str) -> Gate {
+        Gate::new(self.directory.path(), name)
+    }
+
+    /// Another repository, empty.
+    pub fn empty_repo(&self, name: &str) -> Repo {
+        Repo::empty(self.directory.path().join(name))
+    }
+
+    // Runners and processes
+
+    /// Starts a runner in this process.
+    pub async fn runner(&self) -> TestRunner {
+        self.runner_with(&[]).await
+    }
+
+    /// With settings of its own, by the names of their environment variables.
+    pub async fn runner_with(&self, settings: &[(&str, &str)]) -> TestRunner {
+        let config = Arc::new(load(&self.settings_and(settings)));
+        let name = unique_name("runner").unwrap();
+        let executor = Arc::new(CommandExecutor::new(Arc::clone(&config), &name).unwrap());
+        let stop = self.stop.child_token();
+        let runner = Runner::new(name.clone(), connect(&config).await, config, executor);
+        let task = tokio::spawn(runner.run(stop.clone()));
+        TestRunner { name, stop, task }
+    }
+
+    /// Runs `millrace` to its end.
+    pub async fn millrace(&self, arguments: &[&str]) -> Said {
+        self.millrace_with(&[], arguments).await
+    }
+
+    pub async fn millrace_with(&self, settings: &[(&str, &str)], arguments: &[&str]) -> Said {
+        let command = millrace(self.path(), &self.settings_and(settings), arguments);
+        let output = tokio::process::Command::from(command).kill_on_drop(true).output();
+        tokio::time::timeout(LIMIT, output).await.expect("millrace does not end").unwrap().into()
+    }
+
+    /// Starts `millrace run` as a process.
+    pub fn runner_process(&self, settings: &[(&str, &str)]) -> Process {
+        let command = millrace(self.path(), &self.settings_and(settings), &["run"]);
+        Process::start(command, self.path().join(format!("runner-{}.log", uuid::Uuid::new_v4())))
+    }
+
+    /// A port that nobody listens on.
+    pub async fn free_port(&self) -> u16 {
+        TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+    }
+
+    /// Starts `millrace serve` as a process and returns it when it answers, with its address.
+    pub async fn server_process(&self, port: u16) -> (Process, SocketAddr) {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let command = millrace(self.path(), &self.settings, &["serve", "--listen", &address.to_string()]);
+        let mut process =
+            Process::start(command, self.path().join(format!("server-{}.log", uuid::Uuid::new_v4())));
+        until("the server answers", async || {
+            assert!(process.is_running(), "the server ended: {}", process.log());
+            self.http
+                .get(format!("http://{address}/readyz"))
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status().is_success())
+        })
+        .await;
+        (process, address)
+    }
+
+    fn settings_and(&self, more: &[(&str, &str)]) -> Vec<(String, String)> {
+        let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        self.settings.iter().cloned().chain(more).collect()
+    }
+
+    // People
+
+    /// A token of the person with this login, who is made if needed.
+    pub async fn token_of(&self, login: &str, role: Role) -> SecretString {
+        add_token(self.db(), login, role).await
+    }
+
+    pub async fn person(&self, login: &str, role: Role) -> Person {
+        people::find_or_create(self.db(), login, role).await.unwrap()
+    }
+
+    /// The secret of a fresh sign-in link for the owner with this login.
+    pub async fn sign_in_token(&self, login: &str) -> String {
+        self.sign_in_token_for(login, TimeDelta::hours(1)).await
+    }
+
+    /// With the time until it expires, which may lie in the past.
+    pub async fn sign_in_token_for(&self, login: &str, life: TimeDelta) -> String {
+        let token = secret::generate("").unwrap();
+        let person = self.person(login, Role::Owner).await;
+        people::add_sign_in_link(self.db(), person.id, &secret::hash(&token), Utc::now() + life)
+            .await
+            .unwrap();
+        token.expose_secret().to_owned()
+    }
+
+    // Requests
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A request in the owner's name.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, self.url(path)).bearer_auth(self.token.expose_secret())
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.request(Method::GET, path).send().await.unwrap()
+    }
+
+    pub async fn get_json(&self, path: &str) -> Value {
+        let response = self.get(path).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        response.json().await.unwrap()
+    }
+
+    pub async fn post(&self, path: &str) -> Response {
+        self.request(Method::POST, path).send().await.unwrap()
+    }
+
+    pub async fn post_json(&self, path: &str, body: &Value) -> Response {
+        self.request(Method::POST, path).json(body).send().await.unwrap()
+    }
+
+    // Jobs
+
+    /// Makes a job that runs this script on `repo`.
+    pub async fn submit(&self, script: &str) -> JobId {
+        self.submit_with(json!({ "script": script })).await
+    }
+
+    /// Makes a job of kind `command` on `repo` unless the fields say otherwise.
+    pub async fn submit_with(&self, fields: Value) -> JobId {
+        let response = self.post_json("/api/jobs", &self.new_job(fields)).await;
+        let status = response.status();
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        serde_json::from_value(body["id"].clone()).unwrap()
+    }
+
+    /// A request for a job of kind `command` on `repo`, with these fields on top.
+    pub fn new_job(&self, fields: Value) -> Value {
+        let mut job = json!({ "kind": "command", "repository": self.repo.address(), "script": "true" });
+        job.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        job
+    }
+
+    /// Makes a job and waits until it has run to its end, whichever it is.
+    pub async fn run(&self, script: &str) -> JobDetail {
+        let id = self.submit(script).await;
+        self.finished(id).await
+    }
+
+    pub async fn run_with(&self, fields: Value) -> JobDetail {
+        let id = self.submit_with(fields).await;
+        self.finished(id).await
+    }
+
+    pub async fn job(&self, id: JobId) -> JobDetail {
+        serde_json::from_value(self.get_json(&format!("/api/jobs/{id}")).await).unwrap()
+    }
+
+    pub async fn attempts(&self, id: JobId) -> Vec<Attempt> {
+        serde_json::from_value(self.get_json(&format!("/api/jobs/{id}/attempts")).await).unwrap()
+    }
+
+    pub async fn finished(&self, id: JobId) -> JobDetail {
+        eventually("the job has ended", async || {
+            let detail = self.job(id).await;
+            detail.job.state.is_finished().then_some(detail)
+        })
+        .await
+    }
+
+    /// Waits until the job is in this state; one that has ended in another fails the test.
+    pub async fn wait_until(&self, id: JobId, state: JobState) -> Job {
+        eventually(&format!("the job is {state}"), async || {
+            let job = self.job(id).await.job;
+            if job.state != state && job.state.is_finished() {
+                let output = self.output(id).await;
+                panic!("the job has ended as {}: {:?}\n{output:#?}", job.state, job.error);
+            }
+            (job.state == state).then_some(job)
+        })
+        .await
+    }
+
+    /// Waits until the job's latest attempt has printed this line.
+    pub async fn wait_for_line(&self, id: JobId, text: &str) {
+        until(&format!("the job prints `{text}`"), async || {
+            let job = self.job(id).await.job;
+            assert!(!job.state.is_finished(), "the job has ended as {}: {:?}", job.state, job.error);
+            self.output(id).await.iter().any(|line| line.line == text)
+        })
+        .await;
+    }
+
+    pub async fn cancel(&self, id: JobId) -> Response {
+        self.post(&format!("/api/jobs/{id}/cancel")).await
+    }
+
+    pub async fn retry(&self, id: JobId) -> Response {
+        self.post(&format!("/api/jobs/{id}/retry")).await
+    }
+
+    // Output
+
+    /// All lines of the latest attempt, page by page.
+    pub async fn output(&self, id: JobId) -> Vec<Line> {
+        let attempt = self.job(id).await.job.attempt;
+        self.output_of(id, attempt).await
+    }
+
+    pub async fn output_of(&self, id: JobId, attempt: u32) -> Vec<Line> {
+        let (mut lines, mut after) = (Vec::new(), 0);
+        loop {
+            let path = format!("/api/jobs/{id}/output?attempt={attempt}&after={after}&limit=5000");
+            let page: OutputPage = serde_json::from_value(self.get_json(&path).await).unwrap();
+            lines.extend(page.lines);
+            match page.next {
+                Some(next) => after = next,
+                None => return lines,
+            }
+        }
+    }
+
+    /// What the latest attempt's script printed on standard output.
+    pub async fn stdout(&self, id: JobId) -> Vec<String> {
+        let lines = self.output(id).await;
+        texts(&lines, Stream::Stdout).into_iter().map(str::to_owned).collect()
+    }
+
+    pub async fn output_text(&self, id: JobId) -> bytes::Bytes {
+        let response = self.get(&format!("/api/jobs/{id}/output.txt")).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        response.bytes().await.unwrap()
+    }
+
+    /// Watches a job.
+    pub async fn stream(&self, id: JobId) -> EventStream {
+        self.stream_with(id, "").await
+    }
+
+    /// With a query, such as `?batch=1`.
+    pub async fn stream_with(&self, id: JobId, query: &str) -> EventStream {
+        self.open(self.request(Method::GET, &format!("/api/jobs/{id}/stream{query}"))).await
+    }
+
+    pub async fn board_stream(&self, token: &SecretString) -> EventStream {
+        self.open(self.http.get(self.url("/api/jobs/stream")).bearer_auth(token.expose_secret())).await
+    }
+
+    pub async fn open(&self, request: RequestBuilder) -> EventStream {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        EventStream::new(response)
+    }
+
+    /// Removes everything that this test has in Redis in one step: what a Redis without persistence does when it
+    /// starts again.
+    pub async fn empty_redis(&self) {
+        let script = redis::Script::new(
+            "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end",
+        );
+        let pattern = format!("*{}*", self.config.redis.prefix);
+        script.arg(pattern).invoke_async::<()>(&mut self.queue().connection()).await.unwrap();
+    }
+
+    /// The keys of this test in Redis that match.
+    pub async fn redis_keys(&self, pattern: &str) -> Vec<String> {
+        self.queue().connection().keys(format!("*{}*{pattern}", self.config.redis.prefix)).await.unwrap()
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// A runner in this process; it stops with the test.
+pub struct TestRunner {
+    pub name: String,
+    stop: CancellationToken,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl TestRunner {
+    /// Asks it to stop and returns when it has given its jobs back.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        tokio::time::timeout(LIMIT, self.task).await.expect("the runner does not stop").unwrap().unwrap();
+    }
+}
+
+fn load(settings: &[(String, String)]) -> Config {
+    config::load(None, settings.iter().cloned(), &Overrides::default()).unwrap()
+}
+
+async fn connect(config: &Config) -> Lifecycle {
+    let db = db::connect(&config.database).await.unwrap();
+    Lifecycle::new(db, Queue::connect(&config.redis).await.unwrap())
+}
+
+async fn add_token(db: &PgPool, login: &str, role: Role) -> SecretString {
+    let token = secret::generate(secret::API_TOKEN_PREFIX).unwrap();
+    let person = people::find_or_create(db, login, role).await.unwrap();
+    people::add_token(db, person.id, "test", &secret::hash(&token)).await.unwrap();
+    token
+}
+
+/// `MILLRACE_TEST_LOG=info` shows what the application says, e.g. to find out why a test fails.
+fn log_if_wanted() {
+    if let Ok(filter) = std::env::var("MILLRACE_TEST_LOG") {
+        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer();
+        // Another test may have been first.
+        let _ = lines.try_init();
+    }
+}

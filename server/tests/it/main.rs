@@ -1,0 +1,12 @@
+//! Tests of the whole server: a real Postgres, a real Redis, real git, and the real application on a port of its own.
+
+mod harness;
+
+mod bad_input;
+mod cancel;
+mod checkout;
+mod cli;
+mod jobs_api;
+mod pages;
+mod queue;
+mod sign_in;

@@ -201,14 +201,14 @@ pub async fn page(
            AND ($2::text IS NULL OR state = $2)
            AND ($3::text IS NULL OR kind = $3)
            AND ($4::text IS NULL OR repository = $4)
-           AND ($5::text IS NULL OR title ILIKE $5 OR repository ILIKE $5)
+           AND (title || ' ' || repository) ILIKE ALL ($5)
            AND ($6::uuid IS NULL OR id < $6)
          ORDER BY id DESC LIMIT $7",
         visible.owner(),
         filter.state.map(JobState::as_str),
         filter.kind.map(Kind::as_str),
         filter.repository.as_deref(),
-        search_pattern(filter),
+        &search_patterns(filter),
         after.as_ref().map(JobId::as_uuid),
         limit,
     )
@@ -231,13 +231,15 @@ pub async fn running(
            AND ($1::uuid IS NULL OR created_by = $1)
            AND ($2::text IS NULL OR kind = $2)
            AND ($3::text IS NULL OR repository = $3)
-           AND ($4::text IS NULL OR title ILIKE $4 OR repository ILIKE $4)
+           AND (title || ' ' || repository) ILIKE ALL ($4)
+           AND ($6::text IS NULL OR state = $6)
          ORDER BY started_at DESC, id DESC LIMIT $5",
         visible.owner(),
         filter.kind.map(Kind::as_str),
         filter.repository.as_deref(),
-        search_pattern(filter),
+        &search_patterns(filter),
         limit,
+        filter.state.map(JobState::as_str),
     )
     .fetch_all(db)
     .await?;
@@ -258,13 +260,15 @@ pub async fn waiting(
            AND ($1::uuid IS NULL OR created_by = $1)
            AND ($2::text IS NULL OR kind = $2)
            AND ($3::text IS NULL OR repository = $3)
-           AND ($4::text IS NULL OR title ILIKE $4 OR repository ILIKE $4)
+           AND (title || ' ' || repository) ILIKE ALL ($4)
+           AND ($6::text IS NULL OR state = $6)
          ORDER BY priority, id LIMIT $5",
         visible.owner(),
         filter.kind.map(Kind::as_str),
         filter.repository.as_deref(),
-        search_pattern(filter),
+        &search_patterns(filter),
         limit,
+        filter.state.map(JobState::as_str),
     )
     .fetch_all(db)
     .await?;
@@ -287,14 +291,14 @@ pub async fn finished_page(
            AND ($2::text IS NULL OR state = $2)
            AND ($3::text IS NULL OR kind = $3)
            AND ($4::text IS NULL OR repository = $4)
-           AND ($5::text IS NULL OR title ILIKE $5 OR repository ILIKE $5)
+           AND (title || ' ' || repository) ILIKE ALL ($5)
            AND ($6::timestamptz IS NULL OR (finished_at, id) < ($6, $7::uuid))
          ORDER BY finished_at DESC, id DESC LIMIT $8",
         visible.owner(),
         filter.state.map(JobState::as_str),
         filter.kind.map(Kind::as_str),
         filter.repository.as_deref(),
-        search_pattern(filter),
+        &search_patterns(filter),
         after.map(|(time, _)| time),
         after.as_ref().map(|(_, id)| id.as_uuid()),
         limit,
@@ -304,11 +308,12 @@ pub async fn finished_page(
     jobs_from(rows)
 }
 
-/// The words to look for as an ILIKE pattern in which they stand for themselves.
-fn search_pattern(filter: &JobFilter) -> Option<String> {
-    let words = filter.q.as_deref()?.trim();
-    let escaped = words.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    (!words.is_empty()).then(|| format!("%{escaped}%"))
+/// The words to look for as ILIKE patterns in which they stand for themselves; all must be found, in any order.
+fn search_patterns(filter: &JobFilter) -> Vec<String> {
+    let words = filter.q.as_deref().unwrap_or_default().split_whitespace();
+    words
+        .map(|word| format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")))
+        .collect()
 }
 
 /// Repositories of earlier jobs, the latest used first.

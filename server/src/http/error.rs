@@ -1,5 +1,7 @@
 //! Errors on their way out: the one place that knows their status, as problem+json (RFC 9457).
 
+use std::any::Any;
+
 use app::model::ApiError;
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -40,6 +42,13 @@ impl Problem {
     pub(super) fn no_such_route(path: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("There is nothing at {path}."))
     }
+}
+
+/// The answer when a handler panicked: a bug, which costs this one request.
+pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    tracing::error!(panic = text.unwrap_or("without a message"), "a request panicked");
+    Problem::from(ApiError::Internal).into_response()
 }
 
 impl From<ApiError> for Problem {

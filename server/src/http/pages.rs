@@ -22,6 +22,8 @@ pub(super) struct Pages {
 
 impl Pages {
     pub(super) fn new(server: Arc<Server>, assets: SiteAssets) -> Self {
+        // Leptos runs what a page loads on this. The only error is that an earlier router has done it already.
+        let _ = any_spawner::Executor::init_tokio();
         Self { backend: server, assets }
     }
 

@@ -12,7 +12,7 @@ use tower_http::{
 };
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 
-use super::{board_stream, guard, health, job_stream, pages::Pages, rest, session, site::Site};
+use super::{board_stream, error, guard, health, job_stream, pages::Pages, rest, session, site::Site};
 use crate::{backend::Server, db::sessions::PostgresSessions};
 
 /// The whole web side.
@@ -60,7 +60,7 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready).with_state(server))
         .layer(middleware::from_fn(guard::security_headers))
-        .layer(CatchPanicLayer::new())
+        .layer(CatchPanicLayer::custom(error::panicked))
         .layer(TraceLayer::new_for_http()))
 }
 

@@ -23,11 +23,6 @@ const FOR_BUILDING: &[Program] = &[
     },
     Program { name: "Redis or Valkey", is_there: || programs::redis().is_ok(), debian: &["redis-server"] },
     Program { name: "git", is_there: || programs::on_path("git").is_some(), debian: &["git"] },
-    Program {
-        name: "wasm-opt (Binaryen)",
-        is_there: || programs::on_path("wasm-opt").is_some(),
-        debian: &["binaryen"],
-    },
     Program { name: "Node.js with npm", is_there: node::is_there, debian: &["nodejs", "npm"] },
 ];
 

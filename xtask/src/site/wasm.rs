@@ -2,19 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::progress::Step;
+use crate::setup::node;
 use crate::setup::wasm::{TARGET, Toolchain};
 use crate::workspace::{self, Stamp};
 
 const PROFILE: &str = "wasm-release";
 
-/// What rustc emits for wasm32 by default, and every browser of the last years runs. Older Binaryen does not
-/// read all of it from the file.
+/// What rustc emits for wasm32 by default, and every browser of the last years runs.
 const FEATURES: &[&str] = &[
     "--enable-bulk-memory",
     "--enable-multivalue",
@@ -35,7 +34,9 @@ pub(super) fn build(work: &Path) -> Result<Module> {
     let script = work.join("millrace.js");
     let wasm = work.join("millrace.wasm");
     let input = fs::read(&compiled).with_context(|| compiled.display().to_string())?;
-    let stamp = Stamp::new(work.join("wasm.stamp"), format!("{} {FEATURES:?}", workspace::hash(&input)));
+    let optimiser = workspace::hash(&fs::read(workspace::root().join("frontend/package-lock.json"))?);
+    let inputs = format!("{} {optimiser} {FEATURES:?}", workspace::hash(&input));
+    let stamp = Stamp::new(work.join("wasm.stamp"), inputs);
     if !(stamp.is_current() && script.exists() && wasm.exists()) {
         let bound = work.join("bound");
         bind(&compiled, &bound)?;
@@ -87,8 +88,10 @@ fn bind(compiled: &Path, to: &Path) -> Result<()> {
 }
 
 fn optimise(from: &Path, to: &Path) -> Result<()> {
+    let packages = workspace::root().join("frontend");
+    node::install_locked(&packages)?;
     let step = Step::begin("Make the WASM small");
-    step.run(Command::new("wasm-opt").arg("-Oz").args(FEATURES).arg(from).arg("-o").arg(to))?;
+    step.run(node::command("wasm-opt", &packages)?.arg("-Oz").args(FEATURES).arg(from).arg("-o").arg(to))?;
     step.done();
     Ok(())
 }

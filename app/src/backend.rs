@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::request::Parts;
 use leptos::prelude::use_context;
+use server_fn::error::ServerFnUrlError;
 
 use crate::model::{
     ApiError, Board, Job, JobDetail, JobFilter, JobId, JobPage, NewJob, OutputPage, Person, Window,
@@ -53,6 +54,19 @@ pub(crate) fn request() -> Result<Parts, ApiError> {
 /// Sends the browser to `path`: as a redirect where a form was posted without WASM, by the router otherwise.
 pub(crate) fn redirect(path: &str) {
     leptos_axum::redirect(path);
+}
+
+/// Sends a browser without the WASM back to the form at `address`, with what was wrong. Others get the error as the answer.
+pub(crate) fn return_to_form(address: &str, function: &str, error: &ApiError) {
+    let wants_page = request().is_ok_and(|request| {
+        let accept = request.headers.get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok());
+        accept.is_some_and(|accept| accept.contains("text/html"))
+    });
+    let refused =
+        ServerFnUrlError::new(function, error.clone()).to_url(&format!("http://localhost{address}"));
+    if let (true, Ok(url)) = (wants_page, refused) {
+        redirect(&format!("{}?{}", url.path(), url.query().unwrap_or_default()));
+    }
 }
 
 /// Sets the status of the page that is being rendered.

@@ -1,8 +1,10 @@
-//! What the browser and the server share: model types, server functions, pages and components.
+//! What the browser and the server share: model types, server functions and components, and the pages that the server
+//! renders with them.
 //!
-//! Built twice: with `ssr` into the server, with `hydrate` into the WASM that takes the page over.
+//! Built twice. With `ssr` it goes into the server, which renders every page. With `hydrate` it becomes the WASM, which takes
+//! over the islands of a page, the parts that change, and knows nothing of the rest.
 
-// A page is one deeply nested type.
+// A component is one deeply nested type.
 #![recursion_limit = "256"]
 
 pub mod api;
@@ -11,12 +13,14 @@ pub mod backend;
 pub mod components;
 pub mod live;
 pub mod model;
-mod page_status;
-pub mod pages;
+#[cfg(feature = "ssr")]
+mod pages;
+#[cfg(feature = "ssr")]
 mod routes;
 #[cfg(feature = "ssr")]
 mod shell;
 
+#[cfg(feature = "ssr")]
 pub use routes::App;
 #[cfg(feature = "ssr")]
 pub use shell::{SiteAssets, shell};

@@ -8,18 +8,12 @@ use leptos_router::{
     path,
 };
 
-use crate::{
-    components::Frame,
-    live::{provide_clock, provide_live_state},
-    pages::{BoardPage, JobPage, NewJobPage, NotFoundPage, SignInPage},
-};
+use crate::pages::{BoardPage, Frame, JobPage, NewJobPage, NotFoundPage, SignInPage};
 
 /// The whole dashboard. Pages are rendered complete (`SsrMode::Async`), so that they work before, or without, the WASM.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
-    provide_clock();
-    provide_live_state();
 
     view! {
         <Title formatter=tab_title />

@@ -21,9 +21,16 @@ pub struct SiteAssets {
 /// The document: style first, then the page, with the WASM loading beside it. `theme` is `light`, `dark` or empty for what
 /// the system prefers; it is rendered here so that a page never flashes in the other colours.
 pub fn shell(assets: SiteAssets, theme: &'static str) -> impl IntoView {
+    // Only islands are taken over; nothing outside of them writes for the browser.
+    if let Some(context) = Owner::current_shared_context() {
+        context.set_is_hydrating(false);
+    }
     // Leptos has a component for this, but it looks for files beside the executable; ours are inside it.
     let start = format!(
-        "import start, {{ hydrate }} from '{}'; start({{ module_or_path: '{}' }}).then(hydrate);",
+        "import * as site from '{}';\n\
+         await site.default({{ module_or_path: '{}' }});\n\
+         site.hydrate();\n\
+         for (const island of document.querySelectorAll('leptos-island')) site[island.dataset.component](island);",
         assets.js, assets.wasm
     );
     let fonts = assets
@@ -41,7 +48,7 @@ pub fn shell(assets: SiteAssets, theme: &'static str) -> impl IntoView {
                 <meta name="color-scheme" content="light dark" />
                 <link rel="stylesheet" href=assets.css />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
-                <link rel="modulepreload" href=assets.js />
+                <link rel="modulepreload" href=assets.js nonce=use_nonce() />
                 <link rel="preload" href=assets.wasm r#as="fetch" type="application/wasm" crossorigin="" />
                 {fonts}
                 <script type="module" nonce=use_nonce()>

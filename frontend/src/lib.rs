@@ -1,6 +1,9 @@
-//! The WASM entry point: takes over the page that the server rendered.
+//! The WASM entry point. `app` exports its islands; the page's script hands each its element.
+
+// Linked for its exports.
+use app as _;
 
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
-    leptos::mount::hydrate_body(app::App);
+    leptos::mount::hydrate_islands();
 }

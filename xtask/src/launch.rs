@@ -5,12 +5,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use millrace_stack::Scratch;
 
 use crate::command::{self, cargo};
 use crate::progress::Step;
 use crate::setup::{self, Purpose};
-use crate::test::name_servers;
 use crate::{site, workspace};
 
 /// Builds the release binary with the site in it, and gives its path.
@@ -36,17 +34,13 @@ pub(crate) fn up(arguments: Vec<String>) -> Result<()> {
     Err(error).with_context(|| command::describe(&millrace))
 }
 
-/// Runs the bench against the release binary and servers of its own.
+/// Measures a release build. The bench starts Postgres and Redis for itself, as durable as in earnest.
 pub(crate) fn bench(arguments: &[String]) -> Result<()> {
-    let binary = build()?;
-    let step = Step::begin("Start Postgres and Redis");
-    let scratch = Scratch::start()?;
+    setup::run(Purpose::Build)?;
+    site::build()?.print();
+    let bench = ["bench", "--package=millrace", "--bench=millrace"];
+    let step = Step::begin("Compile Millrace and the bench");
+    step.run(cargo().args(bench).arg("--no-run"))?;
     step.done();
-    let mut bench = cargo();
-    bench
-        .args(["bench", "--package=millrace", "--bench=millrace", "--"])
-        .args(arguments)
-        .env("MILLRACE_BIN", binary);
-    name_servers(&mut bench, &scratch);
-    command::show(&mut bench)
+    command::show(cargo().args(bench).arg("--").args(arguments))
 }

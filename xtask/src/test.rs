@@ -114,7 +114,7 @@ fn browser_journeys(scratch: &Scratch, tally: &mut Tally) -> Result<()> {
 }
 
 /// The test harness takes these rather than starting its own.
-pub(crate) fn name_servers(command: &mut Command, scratch: &Scratch) {
+fn name_servers(command: &mut Command, scratch: &Scratch) {
     command
         .env("MILLRACE_TEST_DATABASE_URL", scratch.postgres.url())
         .env("MILLRACE_TEST_REDIS_URL", scratch.redis.url());

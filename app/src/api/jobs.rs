@@ -1,6 +1,8 @@
 //! Making jobs and telling them what to do.
 
 use leptos::{prelude::*, server};
+#[cfg(feature = "ssr")]
+use server_fn::ServerFn;
 
 use crate::model::{ApiError, JobDetail, JobId, NewJob};
 
@@ -8,9 +10,12 @@ use crate::model::{ApiError, JobDetail, JobId, NewJob};
 #[server]
 pub async fn create_job(job: NewJob) -> Result<JobId, ApiError> {
     let (backend, person) = crate::backend::caller().await?;
-    let job = backend.create_job(&person, job).await?;
-    crate::backend::redirect(&format!("/jobs/{}", job.id));
-    Ok(job.id)
+    let made = backend.create_job(&person, job.clone()).await;
+    match &made {
+        Ok(made) => crate::backend::redirect(&format!("/jobs/{}", made.id)),
+        Err(error) => crate::backend::return_to_form(&job.address(), CreateJob::PATH, error),
+    }
+    made.map(|job| job.id)
 }
 
 #[server(input = server_fn::codec::GetUrl)]

@@ -15,7 +15,6 @@ pub fn Snippet(#[prop(into)] text: Signal<String>) -> impl IntoView {
             <CopyButton text />
         </div>
     }
-    .into_any()
 }
 
 #[component]

@@ -76,5 +76,4 @@ pub fn Icon(#[prop(into)] shape: Signal<Shape>) -> impl IntoView {
             <path d=move || shape.get().path() />
         </svg>
     }
-    .into_any()
 }

@@ -1,30 +1,23 @@
-//! Widgets that pages share.
+//! What pages are made of. The islands among them, marked `#[island]`, are taken over by the browser.
 
+mod board;
 mod copy;
-mod drop;
-mod figures;
-mod filters;
-mod frame;
 mod icon;
-mod job_row;
-pub mod log_view;
+pub mod job;
+mod log_view;
 mod mark;
+mod new_job_form;
 mod notice;
+mod overlays;
 mod palette;
-mod person_menu;
-mod shortcuts;
 mod state;
 mod time;
 mod words;
 
+pub use board::BoardView;
 pub use copy::Snippet;
-pub use figures::{FiguresSentence, Lanes};
-pub use filters::{BoardFilters, filter_address, filter_from};
-pub use frame::Frame;
 pub use icon::{Icon, Shape};
-pub use job_row::JobRow;
 pub use mark::Mark;
-pub use notice::{ErrorNotice, ErrorPage, Notice, Tone};
-pub use state::{StateIcon, attempt_shape, state_name, state_shape};
-pub use time::{Ago, Clocked, Elapsed, clock_text, duration_text, utc_text};
-pub use words::{outlook, repository_name, stage_name, trigger_name};
+pub use new_job_form::NewJobForm;
+pub use notice::{Notice, Tone};
+pub use overlays::Overlays;

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{Icon, Mark, Shape};
+use super::{Icon, Shape};
 use crate::model::ApiError;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,35 +24,17 @@ pub fn Notice(tone: Tone, children: Children) -> impl IntoView {
             <div class="min-w-0">{children()}</div>
         </div>
     }
-    .into_any()
 }
 
 /// What a request that failed has to say, with the way out where there is one.
 #[component]
 pub fn ErrorNotice(error: ApiError) -> impl IntoView {
-    let link = (error == ApiError::SignIn)
-        .then(|| view! { " " <a class="link" href="/sign-in" rel="external">"Sign in"</a> });
+    let link =
+        (error == ApiError::SignIn).then(|| view! { " " <a class="link" href="/sign-in">"Sign in"</a> });
     view! {
         <Notice tone=Tone::Problem>
             {error.to_string()}
             {link}
         </Notice>
     }
-}
-
-/// A whole page that says what is not here.
-#[component]
-pub fn ErrorPage(#[prop(into)] title: String, #[prop(into)] message: String) -> impl IntoView {
-    view! {
-        <section class="error-page">
-            <span class="text-muted"><Mark /></span>
-            <h1>{title}</h1>
-            <p>{message}</p>
-            <p class="flex flex-wrap gap-2 justify-center">
-                <a class="button" data-kind="primary" href="/">"Go to the board"</a>
-                <a class="button" href="/new">"New job"</a>
-            </p>
-        </section>
-    }
-    .into_any()
 }

@@ -1,13 +1,12 @@
 //! The command palette: go to a job, or do what is done often, without leaving the keyboard.
 
 use leptos::{ev::KeyboardEvent, html, prelude::*, task::spawn_local};
-use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::{
-    Icon, Shape, StateIcon,
-    person_menu::toggle_theme,
-    repository_name,
-    shortcuts::{Overlay, is_backdrop, show_while},
+    Icon, Shape,
+    overlays::{Overlay, go_to, is_backdrop, show_while, toggle_theme},
+    state::StateIcon,
+    words::repository_name,
 };
 use crate::{
     api,
@@ -71,7 +70,6 @@ pub fn Palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
     let (typed, jobs) = (RwSignal::new(String::new()), RwSignal::new(Vec::new()));
     let chosen = RwSignal::new(0_usize);
     let offered = Memo::new(move |_| jobs.with(|jobs| offers(&typed.read(), jobs)));
-    let navigate = use_navigate();
     show_while(dialog, overlay, Overlay::Palette);
 
     Effect::new(move |_| {
@@ -94,14 +92,13 @@ pub fn Palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
     let run = move |offer: Offer| {
         overlay.set(None);
         match offer {
-            Offer::Page { address, .. } => navigate(address, NavigateOptions::default()),
+            Offer::Page { address, .. } => go_to(address),
             Offer::Theme => toggle_theme(),
             Offer::Shortcuts => overlay.set(Some(Overlay::Shortcuts)),
-            Offer::Job(job) => navigate(&format!("/jobs/{}", job.id), NavigateOptions::default()),
-            Offer::JobById(id) => navigate(&format!("/jobs/{id}"), NavigateOptions::default()),
+            Offer::Job(job) => go_to(&format!("/jobs/{}", job.id)),
+            Offer::JobById(id) => go_to(&format!("/jobs/{id}")),
         }
     };
-    let run_chosen = run.clone();
     let on_key = move |event: KeyboardEvent| {
         let count = offered.with_untracked(Vec::len).max(1);
         match event.key().as_str() {
@@ -111,7 +108,7 @@ pub fn Palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
                 if let Some(offer) =
                     offered.with_untracked(|offers| offers.get(chosen.get_untracked()).cloned())
                 {
-                    run_chosen(offer);
+                    run(offer);
                 }
             }
             _ => return,
@@ -155,7 +152,6 @@ pub fn Palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
                             .into_iter()
                             .enumerate()
                             .map(|(index, offer)| {
-                                let run = run.clone();
                                 let chosen_offer = offer.clone();
                                 view! {
                                     <li
@@ -177,7 +173,6 @@ pub fn Palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
             </div>
         </dialog>
     }
-    .into_any()
 }
 
 fn offer_view(offer: Offer) -> AnyView {

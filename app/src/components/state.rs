@@ -49,5 +49,4 @@ pub fn StateIcon(#[prop(into)] state: Signal<JobState>) -> impl IntoView {
             <span class="sr-only">{move || state_name(state.get())}</span>
         </span>
     }
-    .into_any()
 }

@@ -17,7 +17,6 @@ pub fn Ago(#[prop(into)] at: Signal<Timestamp>) -> impl IntoView {
             {text}
         </time>
     }
-    .into_any()
 }
 
 /// The exact time, e.g. `31 Jan 2025, 14:05:09 UTC`.

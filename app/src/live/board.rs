@@ -1,6 +1,6 @@
 //! The board, kept up to date.
 
-use std::{ops::ControlFlow, rc::Rc};
+use std::ops::ControlFlow;
 
 use leptos::{prelude::*, task::spawn_local};
 use serde::Deserialize;
@@ -143,38 +143,38 @@ fn find(board: &Board, job: &Job) -> Option<(Group, usize)> {
     })
 }
 
-/// Keeps `board` up to date until the subscription is dropped.
-pub fn follow_board(board: RwSignal<Board>, filter: JobFilter, state: LiveState) -> Subscription {
-    let queue = {
-        let filter = filter.clone();
-        FrameQueue::new(move |events: Vec<BoardEvent>| {
-            let _ = board.try_update(|board| {
-                for event in events {
-                    apply(board, &filter, event);
-                }
-            });
-        })
-    };
-    let filter = Rc::new(filter);
+/// Keeps `board` up to date under its filter.
+pub fn follow_board(board: RwSignal<Board>, filter: RwSignal<JobFilter>, state: LiveState) -> Subscription {
+    let queue = FrameQueue::new(move |events: Vec<BoardEvent>| {
+        let filter = filter.get_untracked();
+        board.update(|board| {
+            for event in events {
+                apply(board, &filter, event);
+            }
+        });
+    });
     subscribe(
         || "/api/jobs/stream".to_owned(),
         &["job", "lane", "line"],
         state,
         move |event| {
             match event {
-                StreamEvent::Opened => {
-                    let (queue, filter) = (queue.clone(), JobFilter::clone(&filter));
-                    spawn_local(async move {
-                        if let Ok(board) = api::board(filter).await {
-                            queue.push(BoardEvent::Board(Box::new(board)));
-                        }
-                    });
-                }
+                StreamEvent::Opened => catch_up_from_server(filter.get_untracked(), filter, queue.clone()),
                 StreamEvent::Message { name, data } => queue.extend(parse(name, &data)),
             }
             ControlFlow::Continue(())
         },
     )
+}
+
+fn catch_up_from_server(asked: JobFilter, filter: RwSignal<JobFilter>, queue: FrameQueue<BoardEvent>) {
+    spawn_local(async move {
+        if let Ok(board) = api::board(asked.clone()).await
+            && filter.get_untracked() == asked
+        {
+            queue.push(BoardEvent::Board(Box::new(board)));
+        }
+    });
 }
 
 fn parse(name: &str, data: &str) -> Option<BoardEvent> {

@@ -14,7 +14,7 @@ pub enum Connection {
 }
 
 impl Connection {
-    pub const fn label(self) -> &'static str {
+    const fn label(self) -> &'static str {
         match self {
             Self::None => "Nothing on this page changes by itself",
             Self::Live => "Live: changes appear as they happen",
@@ -23,7 +23,7 @@ impl Connection {
         }
     }
 
-    pub const fn as_str(self) -> &'static str {
+    const fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Live => "live",
@@ -42,20 +42,16 @@ pub struct LiveState {
 }
 
 impl LiveState {
-    pub fn of_page() -> Self {
-        use_context().unwrap_or_else(Self::new)
+    pub fn new() -> Self {
+        Self { shown: RwSignal::new(Connection::None), streams: StoredValue::new(0) }
     }
 
     pub fn get(self) -> Connection {
         self.shown.get()
     }
 
-    fn new() -> Self {
-        Self { shown: RwSignal::new(Connection::None), streams: StoredValue::new(0) }
-    }
-
     pub(super) fn claim(self) -> Reporter {
-        let number = self.streams.with_value(|streams| streams + 1);
+        let number = self.streams.get_value() + 1;
         self.streams.set_value(number);
         Reporter { state: self, number }
     }
@@ -71,10 +67,21 @@ impl Reporter {
     pub fn report(&self, connection: Connection) {
         if self.state.streams.get_value() == self.number && self.state.shown.get_untracked() != connection {
             self.state.shown.set(connection);
+            show(connection);
         }
     }
 }
 
-pub fn provide_live_state() {
-    provide_context(LiveState::new());
+/// Fills the drop in the top bar, which is no part of any island.
+fn show(connection: Connection) {
+    if let Some(drop) = document().get_element_by_id("connection") {
+        for (name, value) in [
+            ("data-connection", connection.as_str()),
+            ("title", connection.label()),
+            ("aria-label", connection.label()),
+        ] {
+            // Fails for no name that a browser accepts.
+            let _ = drop.set_attribute(name, value);
+        }
+    }
 }

@@ -4,13 +4,17 @@
 mod board;
 mod clock;
 mod connection;
+mod form;
 mod frame;
+mod history;
 mod job;
 mod stream;
 
 pub use board::{Group, follow_board};
 pub use clock::{Clock, provide_clock};
-pub use connection::{Connection, LiveState, provide_live_state};
+pub use connection::{Connection, LiveState};
+pub use form::post_form;
 pub use frame::FrameQueue;
+pub use history::replace_address;
 pub use job::{JobEvent, follow_job};
 pub use stream::{StreamEvent, Subscription, subscribe};

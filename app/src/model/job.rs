@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attempt, JobId, Timestamp, text_enum::text_enum};
+use super::{Attempt, JobId, Timestamp, address::address, text_enum::text_enum};
 
 text_enum! {
     /// What a job does; each kind has its own lane.
@@ -133,6 +133,26 @@ pub struct NewJob {
     pub max_attempts: Option<u32>,
 }
 
+impl NewJob {
+    /// A script that is longer than this is left out of [`address`](Self::address): servers and proxies bound an address.
+    const LONGEST_SCRIPT: usize = 16 * 1024;
+
+    /// The page where this job can be changed and asked for.
+    pub fn address(&self) -> String {
+        let script = self.script.as_deref().filter(|script| script.len() <= Self::LONGEST_SCRIPT);
+        address(
+            "/new",
+            &[
+                ("kind", Some(self.kind.as_str())),
+                ("repository", Some(self.repository.as_str())),
+                ("ref", self.git_ref.as_deref()),
+                ("script", script),
+                ("priority", self.priority.as_deref()),
+            ],
+        )
+    }
+}
+
 /// Which jobs to list. An empty filter lists all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -148,6 +168,19 @@ pub struct JobFilter {
 }
 
 impl JobFilter {
+    /// The board under this filter.
+    pub fn address(&self) -> String {
+        address(
+            "/",
+            &[
+                ("state", self.state.map(JobState::as_str)),
+                ("kind", self.kind.map(Kind::as_str)),
+                ("repository", self.repository.as_deref()),
+                ("q", self.q.as_deref()),
+            ],
+        )
+    }
+
     /// Whether the filter lists this job: the browser decides so for jobs that it hears of.
     pub fn admits(&self, job: &Job) -> bool {
         let words = self.q.as_deref().unwrap_or_default().to_lowercase();

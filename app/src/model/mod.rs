@@ -1,5 +1,6 @@
 //! The words of Millrace as serde types: what goes over the wire to the browser and through the API.
 
+mod address;
 mod attempt;
 mod error;
 mod ids;

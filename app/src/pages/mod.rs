@@ -1,12 +1,16 @@
-//! One file a route.
+//! The pages, one file a route. They are rendered on the server alone; what changes in them is an island from `components`.
 
+mod answer;
 mod board;
+mod error;
+mod frame;
 mod job;
 mod new_job;
 mod not_found;
 mod sign_in;
 
 pub use board::BoardPage;
+pub use frame::Frame;
 pub use job::JobPage;
 pub use new_job::NewJobPage;
 pub use not_found::NotFoundPage;

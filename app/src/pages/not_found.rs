@@ -3,13 +3,14 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use crate::{components::ErrorPage, page_status};
+use super::error::ErrorPage;
+use crate::model::ApiError;
 
 #[component]
 pub fn NotFoundPage() -> impl IntoView {
-    page_status::set_not_found();
+    let error = ApiError::NotFound("The address may be mistyped, or the link may be old.".to_owned());
     view! {
         <Title text="Not found" />
-        <ErrorPage title="There is no such page" message="The address may be mistyped, or the link may be old." />
+        <ErrorPage title="There is no such page" error />
     }
 }

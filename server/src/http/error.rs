@@ -25,6 +25,10 @@ impl Problem {
         Self { status, code, detail: detail.into(), field: None }
     }
 
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     pub(super) fn foreign_origin() -> Self {
         let detail =
             "This request comes from another site, or does not say where from. Scripts use an API token.";

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use app::{SiteAssets, backend::Backend};
+use app::{SiteAssets, backend::Backend, model::ApiError};
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::{HeaderValue, header, request::Parts},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_axum::ResponseOptions;
 
+use super::error::Problem;
 use crate::backend::Server;
 
 #[derive(Clone)]
@@ -42,8 +43,25 @@ impl Pages {
 
     pub(super) async fn call_function(State(pages): State<Self>, request: Request<Body>) -> Response {
         let context = move || provide_context(Arc::clone(&pages.backend));
-        leptos_axum::handle_server_fns_with_context(context, request).await.into_response()
+        let response = leptos_axum::handle_server_fns_with_context(context, request).await.into_response();
+        with_true_status(response).await
     }
+}
+
+/// Leptos answers every error with 500. The error itself is in the body and knows better.
+async fn with_true_status(response: Response) -> Response {
+    const MOST_BYTES: usize = 64 * 1024;
+    if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, MOST_BYTES).await else {
+        return Problem::from(ApiError::Internal).into_response();
+    };
+    if let Ok(error) = serde_json::from_slice::<ApiError>(&body) {
+        parts.status = Problem::from(error).status();
+    }
+    Response::from_parts(parts, Body::from(body))
 }
 
 /// Only scripts that carry this page's nonce run, and what they import. `wasm-unsafe-eval` allows compiling WASM and

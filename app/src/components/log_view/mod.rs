@@ -10,18 +10,21 @@ mod row;
 mod tool_bar;
 
 use leptos::{ev::KeyboardEvent, prelude::*};
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsCast;
 
 pub use log::{Log, Start};
 use row::row_view;
 use tool_bar::ToolBar;
 
-use super::shortcuts::is_plain_key;
-use crate::model::JobId;
+use super::overlays::is_plain_key;
+use crate::{
+    live::{LiveState, replace_address},
+    model::JobId,
+};
 
 /// The log of one attempt. `live` says whether more lines may come.
 #[component]
-pub fn LogView(log: Log, id: JobId, attempt: u32, #[prop(into)] live: Signal<bool>) -> impl IntoView {
+pub fn LogView(log: Log, id: JobId, attempt: u32, live: Signal<bool>, state: LiveState) -> impl IntoView {
     let panel = NodeRef::new();
     Effect::new(move |_| take_over(log, id, attempt));
     let start = (log.start == Start::End).then_some("end");
@@ -29,7 +32,7 @@ pub fn LogView(log: Log, id: JobId, attempt: u32, #[prop(into)] live: Signal<boo
 
     view! {
         <section class="log" aria-label="Output" node_ref=panel>
-            <ToolBar log id attempt live panel />
+            <ToolBar log id attempt live state panel />
             <div
                 class="log-scroller"
                 tabindex="0"
@@ -52,7 +55,6 @@ pub fn LogView(log: Log, id: JobId, attempt: u32, #[prop(into)] live: Signal<boo
             </Show>
         </section>
     }
-    .into_any()
 }
 
 /// What the browser does with the rows that the server rendered: from here on they follow the scroll position.
@@ -111,10 +113,7 @@ fn on_number_click(log: Log, event: &leptos::ev::MouseEvent) {
     log.linked.set(linked);
     let path = location().pathname().and_then(|path| Ok(path + &location().search()?)).unwrap_or_default();
     let address = linked.map_or(path.clone(), |seq| format!("{path}#L{seq}"));
-    if let Ok(history) = window().history() {
-        // The address is of this origin, which is all that can be wrong with it.
-        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&address));
-    }
+    replace_address(&address);
 }
 
 /// Keys that mean the log wherever the focus is.

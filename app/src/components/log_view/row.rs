@@ -1,6 +1,7 @@
 //! One line of the log.
 
 use leptos::prelude::*;
+use serde::Serialize;
 
 use super::{ansi, lines::Entry};
 use crate::model::{Stream, Timestamp};
@@ -16,7 +17,7 @@ pub struct Row {
 }
 
 /// Whether rows show when their line was printed, in the browser's time zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Time {
     Hidden,
     /// Shown for a zone that is this many minutes behind UTC, as JavaScript counts.
@@ -24,7 +25,7 @@ pub enum Time {
 }
 
 /// Whether the address names this line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Mark {
     None,
     Linked,

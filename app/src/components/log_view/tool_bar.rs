@@ -15,9 +15,9 @@ pub fn ToolBar(
     id: JobId,
     attempt: u32,
     live: Signal<bool>,
+    state: LiveState,
     panel: NodeRef<html::Section>,
 ) -> impl IntoView {
-    let state = LiveState::of_page();
     let connection = Memo::new(move |_| match (live.get(), state.get()) {
         (false, _) => ("ended", "Ended"),
         (true, Connection::Live) => ("live", "Live"),
@@ -70,7 +70,6 @@ pub fn ToolBar(
             </button>
         </div>
     }
-    .into_any()
 }
 
 #[component]
@@ -86,7 +85,6 @@ fn Toggle(
             <span class="sr-only">{label}</span>
         </button>
     }
-    .into_any()
 }
 
 /// Shows or hides the time of each line, in the browser's time zone.

@@ -1,21 +1,22 @@
 //! How a job stands, where it came from, and what can be done with it.
 
 use leptos::prelude::*;
-use leptos_router::location::Url;
 
 use super::{Shown, actions::Actions};
 use crate::{
     components::{
-        Ago, Clocked, Elapsed, Notice, StateIcon, Tone, outlook, repository_name, stage_name, state_name,
-        trigger_name,
+        notice::{Notice, Tone},
+        state::{StateIcon, state_name},
+        time::{Ago, Clocked, Elapsed},
+        words::{outlook, repository_name, stage_name, trigger_name},
     },
-    model::{Job, JobState},
+    model::{Job, JobState, NewJob},
 };
 
 #[component]
 pub fn Facts(shown: Shown, script: Option<String>) -> impl IntoView {
     let job = shown.job;
-    let copy_address = copy_address(&job.read_untracked(), script.as_deref().unwrap_or_default());
+    let copy_address = copy_address(&job.read_untracked(), script.as_deref());
     let title = Memo::new(move |_| job.read().title.clone());
     let details = Memo::new(move |_| job.get());
 
@@ -35,7 +36,6 @@ pub fn Facts(shown: Shown, script: Option<String>) -> impl IntoView {
             </details>
         </aside>
     }
-    .into_any()
 }
 
 /// State, stage and elapsed time, and what happens next.
@@ -61,7 +61,6 @@ fn Standing(job: RwSignal<Job>) -> impl IntoView {
             <p class="standing-next">{next}</p>
         </div>
     }
-    .into_any()
 }
 
 /// Why it failed, and what comes next.
@@ -113,7 +112,6 @@ fn Details(job: Job, shown: Shown) -> impl IntoView {
             {job.exit_code.map(|exit_code| fact("Exit code", code(exit_code.to_string())))}
         </dl>
     }
-    .into_any()
 }
 
 fn fact(label: &'static str, value: AnyView) -> AnyView {
@@ -125,15 +123,15 @@ fn code(text: String) -> AnyView {
 }
 
 /// Where a new job starts as a copy of this one.
-fn copy_address(job: &Job, script: &str) -> String {
-    let git_ref = job.git_ref.as_deref().unwrap_or_default();
-    format!(
-        "/new?repository={}&ref={}&script={}&priority={}",
-        Url::escape(&job.repository),
-        Url::escape(git_ref),
-        Url::escape(script),
-        job.priority
-    )
+fn copy_address(job: &Job, script: Option<&str>) -> String {
+    NewJob {
+        repository: job.repository.clone(),
+        git_ref: job.git_ref.clone(),
+        script: script.map(str::to_owned),
+        priority: Some(job.priority.to_string()),
+        ..NewJob::default()
+    }
+    .address()
 }
 
 #[cfg(test)]
@@ -158,7 +156,7 @@ mod tests {
     fn a_copy_takes_everything_that_was_asked_for() {
         let job =
             Job { repository: "/srv/a b".to_owned(), git_ref: Some("main".to_owned()), ..sample::job(1) };
-        let address = copy_address(&job, "a && b\n");
+        let address = copy_address(&job, Some("a && b\n"));
         for part in ["a%20b", "ref=main", "%26%26%20b%0A", "priority=normal"] {
             assert!(address.contains(part), "{address} lacks {part}");
         }

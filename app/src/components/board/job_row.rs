@@ -2,7 +2,11 @@
 
 use leptos::prelude::*;
 
-use super::{Ago, Elapsed, StateIcon, repository_name, trigger_name};
+use crate::components::{
+    state::StateIcon,
+    time::{Ago, Elapsed},
+    words::{repository_name, trigger_name},
+};
 use crate::model::{Job, JobState};
 
 /// A row that changes in place. `last_line` is the newest output of a running job.
@@ -41,7 +45,6 @@ pub fn JobRow(job: Memo<Job>, #[prop(into)] last_line: Signal<Option<String>>) -
             </span>
         </li>
     }
-    .into_any()
 }
 
 /// The time that says most about a job: when it ended, or when it was asked for.

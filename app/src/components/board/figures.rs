@@ -1,8 +1,11 @@
 //! How the work goes: a sentence of figures, and each lane as a thin bar of its slots.
 
-use leptos::prelude::*;
+use leptos::{either::Either, prelude::*};
 
-use super::{Notice, Tone, time::clock_text};
+use crate::components::{
+    notice::{Notice, Tone},
+    time::clock_text,
+};
 use crate::model::{Figures, Lane, Pause};
 
 /// Up to here each slot of a lane is drawn by itself.
@@ -42,17 +45,9 @@ fn success_text(figures: &Figures) -> String {
 
 /// The lanes, and what keeps them from starting jobs.
 #[component]
-pub fn Lanes(#[prop(into)] lanes: Signal<Vec<Lane>>, figures: Memo<Figures>) -> impl IntoView {
+pub fn Lanes(lanes: Memo<Vec<Lane>>, figures: Memo<Figures>) -> impl IntoView {
     view! {
-        <ul class="lanes" aria-label="Lanes">
-            <For each=move || lanes.get() key=|lane| lane.kind let:lane>
-                <LaneBar
-                    lane=Memo::new(move |_| {
-                        lanes.with(|lanes| lanes.iter().find(|other| other.kind == lane.kind).cloned()).unwrap_or(lane.clone())
-                    })
-                />
-            </For>
-        </ul>
+        <ul class="lanes" aria-label="Lanes">{move || lanes.get().into_iter().map(lane_view).collect_view()}</ul>
         <Show when=move || figures.with(|figures| figures.runners == 0 && figures.waiting > 0)>
             <Notice tone=Tone::Attention>
                 <strong>"No runner is connected. "</strong>
@@ -64,26 +59,23 @@ pub fn Lanes(#[prop(into)] lanes: Signal<Vec<Lane>>, figures: Memo<Figures>) -> 
     }
 }
 
-#[component]
-fn LaneBar(lane: Memo<Lane>) -> impl IntoView {
+fn lane_view(lane: Lane) -> impl IntoView {
     view! {
-        <li class="lane" data-paused=move || lane.read().pause.is_some().to_string()>
-            <span class="lane-name">{move || lane.read().kind.as_str()}</span>
-            <span class="lane-bar" aria-hidden="true">{move || lane.with(|lane| bar(lane))}</span>
-            <span class="lane-text">{move || lane.with(lane_text)}</span>
+        <li class="lane" data-paused=lane.pause.is_some().to_string()>
+            <span class="lane-name">{lane.kind.as_str()}</span>
+            <span class="lane-bar" aria-hidden="true">{bar(lane.concurrency, lane.running)}</span>
+            <span class="lane-text">{lane_text(&lane)}</span>
         </li>
     }
 }
 
 /// A lane's slots as cells, or as one bar where they are too many.
-fn bar(lane: &Lane) -> AnyView {
-    if lane.concurrency <= SLOTS_DRAWN {
-        (0..lane.concurrency)
-            .map(|slot| view! { <i data-used=(slot < lane.running).to_string()></i> })
-            .collect_view()
-            .into_any()
+fn bar(slots: u32, used: u32) -> impl IntoView {
+    if slots <= SLOTS_DRAWN {
+        let cells = (0..slots).map(|slot| view! { <i data-used=(slot < used).to_string()></i> });
+        Either::Left(cells.collect_view())
     } else {
-        view! { <progress max=lane.concurrency value=lane.running></progress> }.into_any()
+        Either::Right(view! { <progress max=slots value=used></progress> })
     }
 }
 

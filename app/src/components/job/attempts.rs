@@ -4,7 +4,11 @@ use leptos::prelude::*;
 
 use super::Shown;
 use crate::{
-    components::{Ago, Elapsed, Icon, attempt_shape},
+    components::{
+        Icon,
+        state::attempt_shape,
+        time::{Ago, Elapsed},
+    },
     model::{Attempt, JobId},
 };
 
@@ -23,7 +27,6 @@ pub fn AttemptList(shown: Shown) -> impl IntoView {
             <p class="attempts-empty">"None yet: the job waits for its first."</p>
         </Show>
     }
-    .into_any()
 }
 
 fn row(id: JobId, attempt: Attempt) -> impl IntoView {

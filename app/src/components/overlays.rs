@@ -1,0 +1,171 @@
+//! What opens over the page, the keys that open it, and the buttons anywhere on the page that do: each says what it opens in
+//! its `data-opens`.
+
+use leptos::{
+    ev::{KeyboardEvent, MouseEvent},
+    html::Dialog,
+    prelude::*,
+};
+use wasm_bindgen::JsCast;
+use web_sys::Element;
+
+use super::palette::Palette;
+
+/// A year, in seconds.
+const COOKIE_AGE: u32 = 31_536_000;
+
+/// What is shown over the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlay {
+    Palette,
+    Shortcuts,
+}
+
+/// The key and what it does, by where it does it.
+type Keys = (&'static str, &'static [(&'static str, &'static str)]);
+
+const KEYS: [Keys; 2] = [
+    (
+        "Everywhere",
+        &[("Ctrl K", "Search, or go to a job"), ("B", "Board"), ("N", "New job"), ("?", "This list")],
+    ),
+    (
+        "In a job's log",
+        &[
+            ("F", "Follow the end"),
+            ("W", "Wrap long lines"),
+            ("T", "Show the time of each line"),
+            ("Home", "First line"),
+            ("End", "Last line"),
+        ],
+    ),
+];
+
+#[island]
+pub fn Overlays() -> impl IntoView {
+    let overlay = RwSignal::new(None);
+    Effect::new(move |_| {
+        // For as long as the page is there.
+        window_event_listener(leptos::ev::keydown, move |event| on_key(overlay, &event));
+        window_event_listener(leptos::ev::click, move |event| on_click(overlay, &event));
+    });
+    view! {
+        <Palette overlay />
+        <Shortcuts overlay />
+    }
+}
+
+fn on_key(overlay: RwSignal<Option<Overlay>>, event: &KeyboardEvent) {
+    let key = event.key().to_lowercase();
+    if key == "k" && (event.ctrl_key() || event.meta_key()) {
+        event.prevent_default();
+        overlay.update(|shown| *shown = if shown.is_some() { None } else { Some(Overlay::Palette) });
+    } else if overlay.get_untracked().is_none() && is_plain_key(event) {
+        match key.as_str() {
+            "?" => overlay.set(Some(Overlay::Shortcuts)),
+            "b" => go_to("/"),
+            "n" => go_to("/new"),
+            _ => return,
+        }
+        event.prevent_default();
+    }
+}
+
+fn on_click(overlay: RwSignal<Option<Overlay>>, event: &MouseEvent) {
+    let opens = target_of(event)
+        .and_then(|target| target.closest("[data-opens]").ok().flatten())
+        .and_then(|button| button.get_attribute("data-opens"));
+    match opens.as_deref() {
+        Some("palette") => overlay.set(Some(Overlay::Palette)),
+        Some("shortcuts") => overlay.set(Some(Overlay::Shortcuts)),
+        Some("theme") => toggle_theme(),
+        _ => {}
+    }
+}
+
+fn target_of(event: &web_sys::Event) -> Option<Element> {
+    event.target()?.dyn_into().ok()
+}
+
+/// Goes to another of our pages.
+pub fn go_to(address: &str) {
+    // Refused only for an address that is none.
+    let _ = location().assign(address);
+}
+
+/// Shows the page in the other colours, and asks the server to do so from now on.
+pub fn toggle_theme() {
+    let Some(root) = document().document_element() else { return };
+    let dark = match root.get_attribute("data-theme").as_deref() {
+        Some("dark") => true,
+        Some("light") => false,
+        _ => window()
+            .match_media("(prefers-color-scheme: dark)")
+            .ok()
+            .flatten()
+            .is_some_and(|media| media.matches()),
+    };
+    let theme = if dark { "light" } else { "dark" };
+    // Neither fails in a page that was served over HTTP; if one did, the colours would simply stay.
+    let _ = root.set_attribute("data-theme", theme);
+    if let Some(document) = document().dyn_ref::<web_sys::HtmlDocument>() {
+        let _ = document.set_cookie(&format!("theme={theme}; Path=/; Max-Age={COOKIE_AGE}; SameSite=Lax"));
+    }
+}
+
+/// Whether the key was meant for the page: no modifier, and nobody is typing into a field.
+pub fn is_plain_key(event: &KeyboardEvent) -> bool {
+    let typing = target_of(event)
+        .is_some_and(|target| matches!(target.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"));
+    !(typing || event.ctrl_key() || event.meta_key() || event.alt_key())
+}
+
+/// Opens the dialog while `wanted` is shown.
+pub fn show_while(dialog: NodeRef<Dialog>, overlay: RwSignal<Option<Overlay>>, wanted: Overlay) {
+    Effect::new(move |_| {
+        let Some(dialog) = dialog.get() else { return };
+        match (overlay.get() == Some(wanted), dialog.open()) {
+            // Fails only for a dialog that is not in the document.
+            (true, false) => {
+                let _ = dialog.show_modal();
+            }
+            (false, true) => dialog.close(),
+            _ => {}
+        }
+    });
+}
+
+/// A click on the dialog itself is one beside its content.
+pub fn is_backdrop(event: &MouseEvent) -> bool {
+    target_of(event).is_some_and(|target| target.tag_name() == "DIALOG")
+}
+
+#[component]
+fn Shortcuts(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
+    let dialog = NodeRef::new();
+    show_while(dialog, overlay, Overlay::Shortcuts);
+    let groups = KEYS
+        .iter()
+        .map(|(title, keys)| {
+            let rows = keys
+                .iter()
+                .map(|(key, what)| view! { <div><dt>{*what}</dt><dd><kbd>{*key}</kbd></dd></div> })
+                .collect_view();
+            view! { <h3>{*title}</h3><dl>{rows}</dl> }
+        })
+        .collect_view();
+    view! {
+        <dialog
+            class="overlay shortcuts"
+            aria-label="Shortcuts"
+            node_ref=dialog
+            on:close=move |_| overlay.set(None)
+            on:click=move |event| if is_backdrop(&event) { overlay.set(None) }
+        >
+            <div class="overlay-body">
+                <h2>"Shortcuts"</h2>
+                {groups}
+            </div>
+        </dialog>
+    }
+}

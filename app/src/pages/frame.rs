@@ -1,0 +1,115 @@
+//! The frame around every page but the sign-in: top bar, bottom bar on a phone, and what opens over the page.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+use server_fn::ServerFn;
+
+use crate::{
+    api::{self, SignOut},
+    components::{Icon, Mark, Overlays, Shape},
+    model::Person,
+};
+
+#[component]
+pub fn Frame(children: Children) -> impl IntoView {
+    let path = use_location().pathname.get_untracked();
+    let framed = path != "/sign-in";
+    let bottom_path = path.clone();
+    view! {
+        <a class="skip-link" href="#main">"Skip to content"</a>
+        {framed.then(move || view! { <TopBar path /> })}
+        <main id="main" tabindex="-1">{children()}</main>
+        {framed.then(move || view! { <BottomBar path=bottom_path /><Overlays /> })}
+    }
+}
+
+#[component]
+fn TopBar(path: String) -> impl IntoView {
+    view! {
+        <header class="top-bar">
+            <a class="brand" href="/"><Mark /><span>"Millrace"</span></a>
+            <nav class="top-nav" aria-label="Pages"><NavLinks path /></nav>
+            <button class="search-button" type="button" data-opens="palette">
+                <Icon shape=Shape::Search />
+                <span>"Search or go to"</span>
+                <kbd>"Ctrl K"</kbd>
+            </button>
+            <ConnectionDrop />
+            <Suspense>
+                {Suspend::new(async { api::me().await.ok().map(|person| view! { <PersonMenu person /> }) })}
+            </Suspense>
+        </header>
+    }
+}
+
+#[component]
+fn BottomBar(path: String) -> impl IntoView {
+    view! {
+        <nav class="bottom-bar" aria-label="Pages">
+            <NavLinks path />
+            <button type="button" data-opens="palette">
+                <Icon shape=Shape::Search />
+                "Search"
+            </button>
+        </nav>
+    }
+}
+
+#[component]
+fn NavLinks(path: String) -> impl IntoView {
+    [("/", Shape::Board, "Board"), ("/new", Shape::Plus, "New job")]
+        .map(|(href, shape, label)| {
+            view! {
+                <a href=href aria-current=(path == href).then_some("page")>
+                    <Icon shape />
+                    {label}
+                </a>
+            }
+        })
+        .into_iter()
+        .collect_view()
+}
+
+/// Filled while the page is live; `live::LiveState` keeps it so.
+#[component]
+fn ConnectionDrop() -> impl IntoView {
+    view! {
+        <span class="drop" id="connection" role="status" data-connection="none">
+            <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
+                <path d="M8 1.75c2.6 3.1 4.5 5.35 4.5 7.75a4.5 4.5 0 0 1-9 0c0-2.4 1.9-4.65 4.5-7.75" />
+            </svg>
+        </span>
+    }
+}
+
+/// Who is signed in, and what they can do here.
+#[component]
+fn PersonMenu(person: Person) -> impl IntoView {
+    let initial: String = person.login.chars().take(1).flat_map(char::to_uppercase).collect();
+    view! {
+        <details class="menu">
+            <summary title=person.login.clone()>
+                <span class="avatar" aria-hidden="true">{initial}</span>
+                <span class="sr-only">"Menu of " {person.login.clone()}</span>
+            </summary>
+            <div class="menu-list">
+                <p class="menu-head">{person.login} <span>{person.role.as_str()}</span></p>
+                <button type="button" data-opens="theme">
+                    <Icon shape=Shape::Moon />
+                    "Light or dark"
+                </button>
+                <button type="button" data-opens="shortcuts">
+                    <Icon shape=Shape::Keyboard />
+                    "Shortcuts"
+                    <kbd>"?"</kbd>
+                </button>
+                <form method="post" action=SignOut::url()>
+                    <button type="submit">
+                        <Icon shape=Shape::Exit />
+                        "Sign out"
+                    </button>
+                </form>
+            </div>
+        </details>
+    }
+}

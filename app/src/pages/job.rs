@@ -1,0 +1,87 @@
+//! One job: its log and its facts.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::{
+    hooks::{use_params_map, use_query_map},
+    params::ParamsMap,
+};
+
+use super::{answer, error::ErrorPage};
+use crate::{
+    api::{self, CancelJob, RetryJob},
+    components::job::{JobView, Loaded, Tab, window},
+    model::{ApiError, JobId, OutputPage},
+};
+
+/// What the address asks for: a job, and one of its attempts unless the latest is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked {
+    id: Option<JobId>,
+    attempt: Option<u32>,
+    tab: Tab,
+}
+
+#[component]
+pub fn JobPage() -> impl IntoView {
+    let query = use_query_map().get_untracked();
+    let asked = use_params_map().with_untracked(|params| asked_for(params, &query));
+    let refusal = answer::refusal::<CancelJob>(&query).or_else(|| answer::refusal::<RetryJob>(&query));
+    view! {
+        <Suspense>
+            {Suspend::new(async move {
+                match load(asked).await {
+                    Ok(loaded) => view! {
+                        <Title text=loaded.detail.job.title.clone() />
+                        <JobView loaded pinned=asked.attempt tab=asked.tab refusal />
+                    }
+                    .into_any(),
+                    Err(error) => {
+                        let title = match error {
+                            ApiError::NotFound(_) => "There is no such job",
+                            _ => "This job cannot be shown",
+                        };
+                        view! { <Title text=title /><ErrorPage title error /> }.into_any()
+                    }
+                }
+            })}
+        </Suspense>
+    }
+}
+
+fn asked_for(params: &ParamsMap, query: &ParamsMap) -> Asked {
+    Asked {
+        id: params.get_str("id").and_then(|id| id.parse().ok()),
+        attempt: query.get_str("attempt").and_then(|attempt| attempt.parse().ok()),
+        tab: if query.get_str("tab") == Some("attempts") { Tab::Attempts } else { Tab::Log },
+    }
+}
+
+async fn load(asked: Asked) -> Result<Loaded, ApiError> {
+    let id = asked.id.ok_or_else(|| ApiError::NotFound("This is not the id of a job.".to_owned()))?;
+    let detail = api::job(id).await?;
+    let attempt = match asked.attempt {
+        Some(number) if detail.attempts.iter().any(|attempt| attempt.attempt == number) => number,
+        Some(number) => return Err(ApiError::NotFound(format!("This job has no attempt {number}."))),
+        None => detail.job.attempt,
+    };
+    let output = match attempt {
+        0 => OutputPage::default(),
+        _ => api::output(id, attempt, window(&detail, attempt)).await?,
+    };
+    Ok(Loaded { detail, attempt, output })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_with_a_wrong_id_or_attempt_asks_for_none() {
+        let map = |pairs: &[(&str, &str)]| -> ParamsMap {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let asked = asked_for(&map(&[("id", "x")]), &map(&[("attempt", "-1"), ("tab", "attempts")]));
+        assert_eq!(asked, Asked { id: None, attempt: None, tab: Tab::Attempts });
+    }
+}

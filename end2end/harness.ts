@@ -1,0 +1,166 @@
+// What every journey starts from: a Millrace of its own, started as a newcomer would, and a real repository.
+
+import { test as base, expect, type Page } from "@playwright/test";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A running `millrace up` with its own data. */
+export type Millrace = {
+  address: string;
+  /** The link that `up` prints; it signs in once. */
+  signInLink: string;
+  dataDir: string;
+  /** Another link, as the command line makes it. */
+  newSignInLink(): string;
+  /** A request to the API in the owner's name. */
+  api(path: string, init?: RequestInit): Promise<Response>;
+  /** Makes a job and returns its id. */
+  submit(repository: string, script: string): Promise<string>;
+};
+
+/**
+ * The pages that a journey opens must not complain: no console error, no failed script, no hydration warning. A journey
+ * that makes a mistake on purpose names what the browser says about it.
+ */
+function complaints(page: Page, expected: RegExp | null): string[] {
+  const found: string[] = [];
+  page.on("pageerror", (error) => found.push(`page error: ${error.message}`));
+  page.on("console", (message) => {
+    const complains = message.type() === "error" || message.type() === "warning";
+    if (complains && !expected?.test(message.text())) {
+      found.push(`console ${message.type()}: ${message.text()}`);
+    }
+  });
+  return found;
+}
+
+export const test = base.extend<
+  { expectedComplaint: RegExp | null; quiet: void; repository: string },
+  { millrace: Millrace }
+>({
+  expectedComplaint: [null, { option: true }],
+
+  millrace: [
+    async ({}, use) => {
+      const dataDir = mkdtempSync(join(tmpdir(), "millrace-journey-"));
+      const port = await freePort();
+      const up = spawn(binary(), ["up", "--data-dir", dataDir, "--listen", `127.0.0.1:${port}`], {
+        stdio: ["ignore", "pipe", "inherit"],
+        env: withoutServers(),
+      });
+      const signInLink = await printedLink(up);
+      const run = (...args: string[]) =>
+        execFileSync(binary(), [...args, "--data-dir", dataDir, "--config", "/dev/null"], {
+          encoding: "utf8",
+          env: { ...withoutServers(), MILLRACE_SERVER__LISTEN: `127.0.0.1:${port}` },
+        }).trim();
+      const token = run("token", "create");
+      const address = `http://127.0.0.1:${port}`;
+      const api = (path: string, init: RequestInit = {}) =>
+        fetch(`${address}${path}`, {
+          ...init,
+          headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...init.headers },
+        });
+      await use({
+        address,
+        signInLink,
+        dataDir,
+        newSignInLink: () => run("sign-in-link"),
+        api,
+        async submit(repository, script) {
+          const answer = await api("/api/jobs", {
+            method: "POST",
+            body: JSON.stringify({ kind: "command", repository, script }),
+          });
+          expect(answer.status).toBe(201);
+          return ((await answer.json()) as { id: string }).id;
+        },
+      });
+      await ended(up);
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+    { scope: "worker", timeout: 60_000 },
+  ],
+
+  repository: async ({}, use) => {
+    const directory = mkdtempSync(join(tmpdir(), "millrace-repository-"));
+    const git = (...args: string[]) =>
+      execFileSync("git", ["-c", "user.name=Test", "-c", "user.email=test@example.org", ...args], { cwd: directory });
+    git("init", "--quiet", "--initial-branch=main");
+    writeFileSync(join(directory, "README.md"), "# A repository\n");
+    git("add", ".");
+    git("commit", "--quiet", "--message=Begin");
+    await use(directory);
+    rmSync(directory, { recursive: true, force: true });
+  },
+
+  quiet: [
+    async ({ page, expectedComplaint }, use) => {
+      const found = complaints(page, expectedComplaint);
+      await use();
+      expect(found).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+export { expect };
+
+/** Opens a fresh link and presses its button. */
+export async function signIn(page: Page, millrace: Millrace): Promise<void> {
+  await page.goto(millrace.newSignInLink());
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page).toHaveURL(`${millrace.address}/`);
+}
+
+
+/** The texts of the lines that the log shows now, in order. */
+export function lines(page: Page): Promise<string[]> {
+  return page.locator(".line .line-text").allTextContents();
+}
+
+function binary(): string {
+  const path = process.env.MILLRACE_BIN;
+  if (!path) throw new Error("MILLRACE_BIN names the program to test; `cargo xtask test browser` sets it");
+  return path;
+}
+
+/** `up` starts its own servers unless the environment names some. */
+function withoutServers(): NodeJS.ProcessEnv {
+  const { DATABASE_URL, REDIS_URL, ...rest } = process.env;
+  return rest;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => (typeof address === "object" && address ? resolve(address.port) : reject(new Error("no port"))));
+    });
+  });
+}
+
+function printedLink(up: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let printed = "";
+    up.stdout?.on("data", (data: Buffer) => {
+      printed += data.toString();
+      const link = /http:\S+\/sign-in\?token=\S+/.exec(printed);
+      if (link) resolve(link[0]);
+    });
+    up.once("exit", (code) => reject(new Error(`millrace up ended with ${code}:\n${printed}`)));
+  });
+}
+
+/** Ctrl-C, and everything that was started is gone. */
+function ended(up: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    up.once("exit", () => resolve());
+    up.kill("SIGINT");
+  });
+}

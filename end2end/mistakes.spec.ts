@@ -1,0 +1,48 @@
+// What goes wrong is said where it went wrong, and nothing that was typed is lost.
+
+import { expect, signIn, test } from "./harness";
+
+test("a repository that does not exist fails the job and says why", async ({ page, millrace }) => {
+  const id = await millrace.submit("/nowhere/at/all", "true");
+  await signIn(page, millrace);
+  await page.goto(`${millrace.address}/jobs/${id}`);
+  await expect(page.getByText(/could not be fetched/).first()).toBeVisible({ timeout: 15_000 });
+  await expect(page.getByRole("button", { name: "Retry" })).toBeVisible();
+});
+
+test("a used link says what to do, and lets nobody in", async ({ page, millrace }) => {
+  const link = millrace.newSignInLink();
+  await page.goto(link);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page).toHaveURL(`${millrace.address}/`);
+  await page.context().clearCookies();
+
+  await page.goto(link);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByText(/millrace sign-in-link/)).toBeVisible();
+  await page.goto(`${millrace.address}/`);
+  await expect(page).toHaveURL(`${millrace.address}/sign-in`);
+});
+
+test.describe("answers that the browser itself reports", () => {
+  test.use({ expectedComplaint: /status of (404|422)/ });
+
+  test("a form with mistakes says which field, and keeps what was typed", async ({ page, millrace }) => {
+    await signIn(page, millrace);
+    await page.goto(`${millrace.address}/new`);
+    await page.getByLabel("Repository", { exact: true }).fill("--upload-pack=touch");
+    await page.getByLabel("Script").fill("echo precious");
+    await page.getByRole("button", { name: "Run it" }).click();
+    await expect(page.getByText("does not begin with a dash")).toBeVisible();
+    await expect(page.getByLabel("Script")).toHaveValue("echo precious");
+  });
+
+  test("an unknown job and an unknown address are 404 pages with a way back", async ({ page, millrace }) => {
+    await signIn(page, millrace);
+    for (const path of ["/jobs/00000000-0000-7000-8000-000000000000", "/jobs/nonsense", "/nowhere"]) {
+      const answer = await page.goto(millrace.address + path);
+      expect(answer?.status(), path).toBe(404);
+      await expect(page.getByRole("link", { name: /board/i }).first()).toBeVisible();
+    }
+  });
+});

@@ -1,0 +1,113 @@
+//! Somebody who watches a job: the least that reads a stream and proves that every line came once and in order.
+
+use anyhow::{Context as _, ensure};
+use app::model::JobId;
+use memchr::{memchr, memmem};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::installation::Installation;
+
+/// How a viewer wants its lines.
+#[derive(Clone, Copy, Debug)]
+pub enum Events {
+    /// As the dashboard does: many lines in an event.
+    Batch,
+    Each,
+}
+
+pub struct Viewer {
+    stream: TcpStream,
+    received: Vec<u8>,
+    filled: usize,
+    /// The last line's number.
+    last: u64,
+}
+
+impl Viewer {
+    /// Begins to watch a job after line `after`.
+    pub async fn open(
+        installation: &Installation,
+        job: JobId,
+        after: u64,
+        events: Events,
+    ) -> anyhow::Result<Self> {
+        Self::connect(&installation.address.to_string(), &installation.token, job, after, events).await
+    }
+
+    pub async fn connect(
+        address: &str,
+        token: &str,
+        job: JobId,
+        after: u64,
+        events: Events,
+    ) -> anyhow::Result<Self> {
+        let batch = match events {
+            Events::Batch => "&batch=1",
+            Events::Each => "",
+        };
+        let request = format!(
+            "GET /api/jobs/{job}/stream?after={after}{batch} HTTP/1.1\r\nHost: localhost\r\n\
+             Authorization: Bearer {token}\r\nAccept: text/event-stream\r\n\r\n"
+        );
+        let mut stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        stream.write_all(request.as_bytes()).await?;
+        Ok(Self { stream, received: vec![0; 64 * 1024], filled: 0, last: after })
+    }
+
+    /// Reads to the end of the job, hands the text of every line over, and returns the last line's number.
+    pub async fn watch(mut self, mut each: impl FnMut(&[u8])) -> anyhow::Result<u64> {
+        loop {
+            let room = &mut self.received[self.filled..];
+            let read = self.stream.read(room).await?;
+            ensure!(read > 0, "the stream ended after line {}", self.last);
+            self.filled += read;
+            let used = scan(&self.received[..self.filled], |seq, text| {
+                ensure!(seq == self.last + 1, "line {seq} came after line {}", self.last);
+                self.last = seq;
+                each(text);
+                Ok(())
+            })?;
+            let rest = &self.received[used..self.filled];
+            if memmem::find(rest, b"event: done").is_some() {
+                return Ok(self.last);
+            }
+            ensure!(memmem::find(rest, b"event: error").is_none(), "{}", String::from_utf8_lossy(rest));
+            self.received.copy_within(used..self.filled, 0);
+            self.filled -= used;
+            if self.filled == self.received.len() {
+                self.received.resize(2 * self.filled, 0);
+            }
+        }
+    }
+}
+
+/// Hands over the number and the text of each whole line, and returns how far they go.
+///
+/// Neither events nor the chunks of the transfer are taken apart: a line has the same form wherever it stands, none is cut
+/// by a chunk's end, and what the bench prints needs no escapes.
+fn scan(received: &[u8], mut each: impl FnMut(u64, &[u8]) -> anyhow::Result<()>) -> anyhow::Result<usize> {
+    const SEQ: &[u8] = b"{\"seq\":";
+    const TEXT: &[u8] = b"\"line\":\"";
+    // An event's name may be cut off at the end, and so may the start of a line.
+    const LONGEST_CUT: usize = 12;
+    let mut used = 0;
+    while let Some(start) = memmem::find(&received[used..], SEQ) {
+        let line = &received[used + start..];
+        let found = memmem::find(line, TEXT).map(|at| at + TEXT.len());
+        let Some((text, end)) = found.and_then(|at| Some((at, at + memchr(b'"', &line[at..])?))) else {
+            return Ok(used + start);
+        };
+        let digits = line[SEQ.len()..].split(|byte| !byte.is_ascii_digit()).next().unwrap_or_default();
+        let seq = std::str::from_utf8(digits)?.parse().context("a line without a number")?;
+        each(seq, &line[text..end])?;
+        used += start + end;
+    }
+    let rest = &received[used..];
+    // What says how the job ended stays, for the caller to find.
+    let is_last = memmem::find(rest, b"event: done").or_else(|| memmem::find(rest, b"event: error"));
+    Ok(is_last.map_or_else(|| used + rest.len().saturating_sub(LONGEST_CUT), |at| used + at))
+}

@@ -16,7 +16,7 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
 
     view! {
-        <Title formatter=|title: String| if title.is_empty() { "Millrace".to_owned() } else { format!("{title} · Millrace") } />
+        <Title formatter=tab_title />
         <Router>
             <Frame>
                 <FlatRoutes fallback=NotFoundPage>
@@ -28,4 +28,11 @@ pub fn App() -> impl IntoView {
             </Frame>
         </Router>
     }
+}
+
+/// What stands in the browser's tab. On the server Leptos puts it into the HTML as it is, and a job's title is the text of
+/// whoever asked for it; the browser takes it as text.
+fn tab_title(title: String) -> String {
+    let title = if title.is_empty() { "Millrace".to_owned() } else { format!("{title} · Millrace") };
+    if cfg!(feature = "ssr") { title.replace('&', "&amp;").replace('<', "&lt;") } else { title }
 }

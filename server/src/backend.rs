@@ -102,6 +102,7 @@ impl Backend for Server {
     }
 
     async fn board(&self, person: &Person, filter: &JobFilter) -> Result<Board, ApiError> {
+        check(filter)?;
         let (db, visible) = (self.lifecycle.db(), visible_to(person));
         let (lanes, figures, running, waiting, finished) = tokio::try_join!(
             self.lanes(),
@@ -124,6 +125,7 @@ impl Backend for Server {
     }
 
     async fn jobs(&self, person: &Person, filter: &JobFilter) -> Result<JobPage, ApiError> {
+        check(filter)?;
         let limit = page_rows(filter);
         let after =
             filter.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| wrong_cursor())).transpose()?;
@@ -134,6 +136,7 @@ impl Backend for Server {
     }
 
     async fn finished_jobs(&self, person: &Person, filter: &JobFilter) -> Result<JobPage, ApiError> {
+        check(filter)?;
         let limit = page_rows(filter);
         let after =
             filter.cursor.as_deref().map(|cursor| ended(cursor).ok_or_else(wrong_cursor)).transpose()?;
@@ -184,6 +187,19 @@ impl Backend for Server {
             ApiError::Internal
         })
     }
+}
+
+/// Postgres takes no text with a zero byte.
+fn check(filter: &JobFilter) -> Result<(), ApiError> {
+    for (field, text) in [("q", &filter.q), ("repository", &filter.repository)] {
+        if text.as_ref().is_some_and(|text| text.contains('\0')) {
+            return Err(ApiError::invalid(
+                field,
+                "There is a zero byte in it, and nothing can be found by that.",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn page_rows(filter: &JobFilter) -> i64 {

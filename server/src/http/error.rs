@@ -39,6 +39,17 @@ impl Problem {
         Self::new(status, "invalid_json", detail)
     }
 
+    pub(super) fn too_large() -> Self {
+        let detail = "The request is larger than this installation takes. The limit is `max_body_bytes` under [server] in \
+                      Leptos.toml.";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+    }
+
+    pub(super) fn wrong_method() -> Self {
+        let detail = "This address does not take that method. The `Allow` header names those that it takes.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", detail)
+    }
+
     pub(super) fn wrong_query(detail: String) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_query", detail)
     }

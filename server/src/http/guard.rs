@@ -1,7 +1,7 @@
 //! What every request has to pass and every answer carries.
 
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -16,6 +16,17 @@ pub(super) async fn same_origin(request: Request, next: Next) -> Response {
     if changes && !request.headers().contains_key(header::AUTHORIZATION) && !is_same_origin(request.headers())
     {
         return Problem::foreign_origin().into_response();
+    }
+    next.run(request).await
+}
+
+/// Refuses a body that says it is longer than `limit` bytes before any of it is read. One that does not say is cut off
+/// while it is read.
+pub(super) async fn body_fits(State(limit): State<usize>, request: Request, next: Next) -> Response {
+    let length =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: usize| length > limit) {
+        return Problem::too_large().into_response();
     }
     next.run(request).await
 }

@@ -81,6 +81,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
             Err(JsonRejection::JsonDataError(error)) => {
                 Err(Problem::wrong_json(StatusCode::UNPROCESSABLE_ENTITY, error.body_text()))
             }
+            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::too_large()),
             Err(error) => Err(Problem::wrong_json(error.status(), error.body_text())),
         }
     }
@@ -88,6 +89,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
 
 pub(super) async fn no_such_route(OriginalUri(uri): OriginalUri) -> Problem {
     Problem::no_such_route(uri.path())
+}
+
+pub(super) async fn wrong_method() -> Problem {
+    Problem::wrong_method()
 }
 
 pub(super) async fn create_job(

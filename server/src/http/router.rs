@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::{
-    Router, middleware,
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
     routing::{MethodFilter, get, on, post},
 };
 use tower_http::{
@@ -33,6 +35,7 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .route("/api/jobs/{id}/stream", get(job_stream::job_stream))
         .route("/api/lanes", get(rest::list_lanes))
         .route("/api/{*path}", get(rest::no_such_route).fallback(rest::no_such_route))
+        .method_not_allowed_fallback(rest::wrong_method)
         .with_state(Arc::clone(&server));
 
     // The server functions in `app/src/api`, each at its own address below `/api`.
@@ -42,19 +45,25 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         functions = functions.route(path, on(method, Pages::call_function).with_state(pages.clone()));
     }
 
+    let functions = functions.method_not_allowed_fallback(rest::wrong_method);
+
     // Everything else is a page; `app/src/routes.rs` lists them.
     let pages = Router::new()
         .fallback(get(Pages::render))
         .layer(middleware::from_fn_with_state(Arc::clone(&server), session::require_person))
         .with_state(pages);
 
+    let max_body_bytes = server.config.server.max_body_bytes;
     Ok(Router::new()
         .merge(api)
         .merge(functions)
         .merge(pages)
         .layer(middleware::from_fn(guard::same_origin))
         .layer(session_layer(&server))
-        .layer(RequestBodyLimitLayer::new(server.config.server.max_body_bytes))
+        // Instead of axum's own limit, which is lower and only holds for its extractors.
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(max_body_bytes))
+        .layer(middleware::from_fn_with_state(max_body_bytes, guard::body_fits))
         .layer(CompressionLayer::new())
         .merge(site.routes())
         .route("/healthz", get(health::alive))

@@ -121,12 +121,15 @@ impl Shown {
                 return;
             };
             self.attempts.set(attempts);
-            let waits = Self::waits(job.state);
+            let (finished, waits) = (job.state.is_finished(), Self::waits(job.state));
             if job.revision > self.job.read_untracked().revision {
                 self.job.set(job);
             }
-            if waits && self.job.read_untracked().attempt > 0 {
+            if !finished {
+                // It was retried; its next attempt may have begun already.
                 self.ended.set(false);
+            }
+            if waits && self.job.read_untracked().attempt > 0 {
                 if !self.polling.get_value() {
                     self.polling.set_value(true);
                     set_timeout(

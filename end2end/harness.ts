@@ -2,10 +2,18 @@
 
 import { test as base, expect, type Page } from "@playwright/test";
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
+/** What the repository can run. */
+const SCRIPTS = {
+  lint: "echo 'Checked 214 files, no problems'",
+  build: "echo 'Compiling waterwheel v0.4.2'; sleep 2; echo 'Finished in 2.0 s'",
+  test: "echo 'running 3 tests'; echo 'error: gate_closes_slowly failed: expected 3 turns, got 4' >&2; exit 101",
+  watch: "for i in $(seq 900); do echo \"test wheel::turn_$i ... ok\"; sleep 0.2; done",
+};
 
 /** A running `millrace up` with its own data. */
 export type Millrace = {
@@ -39,13 +47,16 @@ function complaints(page: Page, expected: RegExp | null): string[] {
 
 export const test = base.extend<
   { expectedComplaint: RegExp | null; quiet: void; repository: string },
-  { millrace: Millrace }
+  { instance: string; millrace: Millrace }
 >({
   expectedComplaint: [null, { option: true }],
 
+  /** Journeys that name another one get a Millrace without the jobs of the rest. */
+  instance: ["shared", { scope: "worker", option: true }],
+
   millrace: [
-    async ({}, use) => {
-      const dataDir = mkdtempSync(join(tmpdir(), "millrace-journey-"));
+    async ({ instance }, use) => {
+      const dataDir = mkdtempSync(join(tmpdir(), `millrace-${instance}-`));
       const port = await freePort();
       const up = spawn(binary(), ["up", "--data-dir", dataDir, "--listen", `127.0.0.1:${port}`], {
         stdio: ["ignore", "pipe", "inherit"],
@@ -86,15 +97,20 @@ export const test = base.extend<
   ],
 
   repository: async ({}, use) => {
-    const directory = mkdtempSync(join(tmpdir(), "millrace-repository-"));
+    const parent = mkdtempSync(join(tmpdir(), "millrace-repositories-"));
+    const directory = join(parent, "mill", "waterwheel");
+    mkdirSync(join(directory, "ci"), { recursive: true });
     const git = (...args: string[]) =>
       execFileSync("git", ["-c", "user.name=Test", "-c", "user.email=test@example.org", ...args], { cwd: directory });
     git("init", "--quiet", "--initial-branch=main");
     writeFileSync(join(directory, "README.md"), "# A repository\n");
+    for (const [name, script] of Object.entries(SCRIPTS)) {
+      writeFileSync(join(directory, "ci", name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    }
     git("add", ".");
     git("commit", "--quiet", "--message=Begin");
     await use(directory);
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(parent, { recursive: true, force: true });
   },
 
   quiet: [

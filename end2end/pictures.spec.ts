@@ -7,19 +7,23 @@ import { expect, signIn, test } from "./harness";
 /** Where pictures go. `PICTURES=../docs/images` renews those of the README. */
 const DIRECTORY = process.env.PICTURES ?? "results/pictures";
 
+test.use({ instance: "pictures" });
+
 test("every page fits its screen in both themes", async ({ page, millrace, repository }) => {
   test.setTimeout(120_000);
-  const failed = await millrace.submit(repository, "echo Running the tests; echo 'error: 1 of 3 failed' >&2; exit 1");
-  for (const script of ["cargo test --workspace", "npm run build", "make release"]) {
-    await millrace.submit(repository, `echo "${script}: ok" # ${script}`);
+  const ended = async (count: number) => {
+    const finished = async (state: string) =>
+      ((await (await millrace.api(`/api/jobs?state=${state}`)).json()) as { jobs: unknown[] }).jobs.length;
+    await expect.poll(async () => (await finished("succeeded")) + (await finished("failed"))).toBe(count);
+  };
+  for (const script of ["ci/lint", "ci/build", "ci/lint --all", "ci/build --release"]) {
+    await millrace.submit(repository, script);
   }
-  await expect
-    .poll(async () => {
-      const page = await millrace.api("/api/jobs?state=succeeded&limit=200");
-      return ((await page.json()) as { jobs: unknown[] }).jobs.length;
-    })
-    .toBeGreaterThanOrEqual(3);
-  const running = await millrace.submit(repository, 'for i in $(seq 900); do echo "checked $i of 900 files"; sleep 0.2; done');
+  const failed = await millrace.submit(repository, "ci/test");
+  await ended(5);
+  await millrace.submit(repository, "ci/lint --fix");
+  await ended(6);
+  const running = await millrace.submit(repository, "ci/watch");
   await signIn(page, millrace);
 
   const pages = { board: "/", "new-job": "/new", "job-running": `/jobs/${running}`, "job-failed": `/jobs/${failed}` };
@@ -30,7 +34,7 @@ test("every page fits its screen in both themes", async ({ page, millrace, repos
       for (const [name, path] of Object.entries(pages)) {
         await page.goto(millrace.address + path);
         await page.waitForLoadState("load");
-        if (name === "board") await expect(page.getByText(/checked \d+ of 900 files/).first()).toBeVisible();
+        if (name === "board") await expect(page.getByText(/wheel::turn_\d+/).first()).toBeVisible();
         await page.waitForTimeout(300);
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
         expect(overflow, `${name} at ${width}`).toBeLessThanOrEqual(0);

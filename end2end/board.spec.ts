@@ -32,7 +32,9 @@ test("a running job is canceled, and tried again", async ({ page, millrace, repo
   await expect(page.getByText("Succeeded").first()).toBeVisible({ timeout: 15_000 });
 
   await page.getByRole("link", { name: /Attempts/ }).click();
-  await expect(page.getByRole("row")).toHaveCount(3);
+  await expect(page.getByRole("link", { name: /Attempt \d/ })).toHaveCount(2);
+  await page.getByRole("link", { name: "Attempt 1" }).click();
+  await expect(page.getByText("Stopped.", { exact: true })).toBeVisible();
 });
 
 test("filters are in the address and hold after a reload", async ({ page, millrace, repository }) => {

@@ -2,10 +2,10 @@
 
 use leptos::{prelude::*, server};
 
-use crate::model::{self, ApiError, JobFilter, JobPage};
+use crate::model::{ApiError, Board, JobFilter, JobPage};
 
-#[server(input = server_fn::codec::GetUrl)]
-pub async fn board(#[server(default)] filter: JobFilter) -> Result<model::Board, ApiError> {
+#[server(name = ReadBoard, input = server_fn::codec::GetUrl)]
+pub async fn board(#[server(default)] filter: JobFilter) -> Result<Board, ApiError> {
     let (backend, person) = crate::backend::caller().await?;
     backend.board(&person, &filter).await
 }

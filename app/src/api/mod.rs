@@ -6,7 +6,7 @@ mod jobs;
 mod output;
 mod session;
 
-pub use board::{board, older_jobs};
+pub use board::{OlderJobs, ReadBoard, board, older_jobs};
 pub use jobs::{CancelJob, CreateJob, RetryJob, cancel_job, create_job, job, repositories, retry_job};
 pub use output::output;
 pub use session::{SignOut, me, sign_out};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
-use super::{Icon, Shape};
+use super::{Shape, icon};
 
 /// A block of code with a button that copies it.
 #[component]
@@ -33,7 +33,7 @@ fn CopyButton(text: Signal<String>) -> impl IntoView {
     };
     view! {
         <button class="icon-button" type="button" on:click=copy>
-            <Icon shape=Signal::derive(move || if copied.get() { Shape::Check } else { Shape::Copy }) />
+            {move || icon(if copied.get() { Shape::Check } else { Shape::Copy })}
             <span class="sr-only" aria-live="polite">{move || if copied.get() { "Copied" } else { "Copy" }}</span>
         </button>
     }

@@ -69,11 +69,10 @@ impl Shape {
 }
 
 /// An icon beside words that say the same; alone, its button needs a label.
-#[component]
-pub fn Icon(#[prop(into)] shape: Signal<Shape>) -> impl IntoView {
+pub fn icon(shape: Shape) -> impl IntoView {
     view! {
         <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
-            <path d=move || shape.get().path() />
+            <path d=shape.path() />
         </svg>
     }
 }

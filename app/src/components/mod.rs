@@ -2,6 +2,7 @@
 
 mod board;
 mod copy;
+mod given;
 mod icon;
 pub mod job;
 mod log_view;
@@ -16,8 +17,9 @@ mod words;
 
 pub use board::BoardView;
 pub use copy::Snippet;
-pub use icon::{Icon, Shape};
+pub use given::Given;
+pub use icon::{Shape, icon};
 pub use mark::Mark;
-pub use new_job_form::NewJobForm;
-pub use notice::{Notice, Tone};
+pub use new_job_form::{NewJobForm, NewJobGiven};
+pub use notice::{Tone, notice};
 pub use overlays::Overlays;

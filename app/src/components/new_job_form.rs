@@ -2,20 +2,31 @@
 //! at its field without leaving the page.
 
 use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
+use serde::{Deserialize, Serialize};
 use server_fn::ServerFn;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlFormElement;
 
-use super::{Icon, Shape, notice::ErrorNotice};
+use super::{Given, Shape, icon, notice::error_notice};
 use crate::{
     api::CreateJob,
     live::post_form,
     model::{ApiError, NewJob, Priority},
 };
 
-/// `draft` fills the form, `repositories` are offered, and `refusal` says why the draft was refused.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewJobGiven {
+    /// Fills the form.
+    pub draft: NewJob,
+    /// Are offered.
+    pub repositories: Vec<String>,
+    /// Why the draft was refused.
+    pub refusal: Option<ApiError>,
+}
+
 #[island]
-pub fn NewJobForm(draft: NewJob, repositories: Vec<String>, refusal: Option<ApiError>) -> impl IntoView {
+pub fn NewJobForm(given: Given<NewJobGiven>) -> impl IntoView {
+    let NewJobGiven { draft, repositories, refusal } = given.0;
     let refusal = RwSignal::new(refusal);
     let pending = RwSignal::new(false);
     let priority = draft.priority.and_then(|priority| priority.parse().ok()).unwrap_or(Priority::Normal);
@@ -37,9 +48,9 @@ pub fn NewJobForm(draft: NewJob, repositories: Vec<String>, refusal: Option<ApiE
 
     view! {
         <form class="form" method="post" action=CreateJob::url() on:submit=post>
-            {move || general(refusal.get()).map(|error| view! { <ErrorNotice error /> })}
+            {move || general(refusal.get()).map(|error| error_notice(&error))}
             <input type="hidden" name="job[kind]" value="command" />
-            <Field name="repository" label="Repository" hint="An https or ssh address, or a path on the server." refusal>
+            {field("repository", "Repository", "An https or ssh address, or a path on the server.", refusal, view! {
                 <input
                     id="repository"
                     name="job[repository]"
@@ -52,11 +63,11 @@ pub fn NewJobForm(draft: NewJob, repositories: Vec<String>, refusal: Option<ApiE
                     aria-describedby="repository-note"
                     required
                 />
-            </Field>
+            })}
             <datalist id="repositories">
                 {repositories.into_iter().map(|repository| view! { <option value=repository></option> }).collect_view()}
             </datalist>
-            <Field name="ref" label="Branch, tag or commit" hint="Empty for the default branch." refusal>
+            {field("ref", "Branch, tag or commit", "Empty for the default branch.", refusal, view! {
                 <input
                     id="ref"
                     name="job[ref]"
@@ -67,8 +78,8 @@ pub fn NewJobForm(draft: NewJob, repositories: Vec<String>, refusal: Option<ApiE
                     spellcheck="false"
                     aria-describedby="ref-note"
                 />
-            </Field>
-            <Field name="script" label="Script" hint="Runs in the checkout. Exit code 0 is success." refusal>
+            })}
+            {field("script", "Script", "Runs in the checkout. Exit code 0 is success.", refusal, view! {
                 <textarea
                     id="script"
                     name="job[script]"
@@ -81,12 +92,12 @@ pub fn NewJobForm(draft: NewJob, repositories: Vec<String>, refusal: Option<ApiE
                 >
                     {draft.script}
                 </textarea>
-            </Field>
-            <Field name="priority" label="Priority" hint="" refusal><PriorityChoice priority /></Field>
+            })}
+            {field("priority", "Priority", "", refusal, priority_choice(priority))}
             <footer class="form-foot">
                 <a class="button" href="/">"Back"</a>
                 <button class="button" data-kind="primary" type="submit" disabled=pending>
-                    <Icon shape=Shape::Bolt />
+                    {icon(Shape::Bolt)}
                     {move || if pending.get() { "Starting…" } else { "Run it" }}
                 </button>
             </footer>
@@ -103,22 +114,21 @@ fn general(refusal: Option<ApiError>) -> Option<ApiError> {
 }
 
 /// A labelled field with its hint, and in the hint's place what was wrong with the field.
-#[component]
-fn Field(
+fn field(
     name: &'static str,
     label: &'static str,
     hint: &'static str,
     refusal: RwSignal<Option<ApiError>>,
-    children: Children,
+    input: impl IntoView,
 ) -> impl IntoView {
     let problem = Memo::new(move |_| match &*refusal.read() {
         Some(ApiError::Invalid { field, message }) if field == name => Some(message.clone()),
         _ => None,
     });
     view! {
-        <div class="field" data-wrong=move || problem.read().is_some().to_string()>
+        <div class="field" data-wrong=move || problem.read().is_some().then_some("")>
             <label for=name>{label}</label>
-            {children()}
+            {input}
             <p id=format!("{name}-note") class="field-note" aria-live="polite">
                 {move || problem.get().unwrap_or_else(|| hint.to_owned())}
             </p>
@@ -126,8 +136,7 @@ fn Field(
     }
 }
 
-#[component]
-fn PriorityChoice(priority: Priority) -> impl IntoView {
+fn priority_choice(priority: Priority) -> impl IntoView {
     let choices = Priority::ALL.iter().map(|choice| {
         view! {
             <label>

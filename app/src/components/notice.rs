@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{Icon, Shape};
+use super::{Shape, icon};
 use crate::model::ApiError;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -12,29 +12,21 @@ pub enum Tone {
 }
 
 /// A notice in the flow of a page.
-#[component]
-pub fn Notice(tone: Tone, children: Children) -> impl IntoView {
+pub fn notice(tone: Tone, content: impl IntoView) -> impl IntoView {
     let (name, role) = match tone {
         Tone::Attention => ("attention", "status"),
         Tone::Problem => ("problem", "alert"),
     };
     view! {
         <div class="notice" data-tone=name role=role>
-            <Icon shape=Shape::Warning />
-            <div class="min-w-0">{children()}</div>
+            {icon(Shape::Warning)}
+            <div class="min-w-0">{content}</div>
         </div>
     }
 }
 
 /// What a request that failed has to say, with the way out where there is one.
-#[component]
-pub fn ErrorNotice(error: ApiError) -> impl IntoView {
-    let link =
-        (error == ApiError::SignIn).then(|| view! { " " <a class="link" href="/sign-in">"Sign in"</a> });
-    view! {
-        <Notice tone=Tone::Problem>
-            {error.to_string()}
-            {link}
-        </Notice>
-    }
+pub fn error_notice(error: &ApiError) -> impl IntoView + use<> {
+    let link = (*error == ApiError::SignIn).then(|| view! { <a class="link" href="/sign-in">"Sign in"</a> });
+    notice(Tone::Problem, (error.to_string(), " ", link))
 }

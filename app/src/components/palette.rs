@@ -1,16 +1,18 @@
 //! The command palette: go to a job, or do what is done often, without leaving the keyboard.
 
 use leptos::{ev::KeyboardEvent, html, prelude::*, task::spawn_local};
+use server_fn::ServerFn;
 
 use super::{
-    Icon, Shape,
+    Shape, icon,
     overlays::{Overlay, go_to, is_backdrop, show_while, toggle_theme},
-    state::StateIcon,
+    state::state_icon,
     words::repository_name,
 };
 use crate::{
-    api,
-    model::{Job, JobFilter, JobId},
+    api::ReadBoard,
+    live::ask,
+    model::{Board, Job, JobFilter, JobId},
 };
 
 /// How many jobs are offered at once.
@@ -83,7 +85,9 @@ pub fn Palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
         }
         spawn_local(async move {
             // Without an answer the palette still has its commands.
-            if let Ok(board) = api::board(JobFilter::default()).await {
+            if let Ok(answer) = ask(ReadBoard::url()).await
+                && let Ok(board) = serde_json::from_str::<Board>(&answer)
+            {
                 jobs.set([board.running, board.waiting, board.finished].concat());
             }
         });
@@ -126,7 +130,7 @@ pub fn Palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
         >
             <div class="overlay-body">
                 <label class="palette-input">
-                    <Icon shape=Shape::Search />
+                    {icon(Shape::Search)}
                     <input
                         type="text"
                         role="combobox"
@@ -160,39 +164,34 @@ pub fn Palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
                                         aria-selected=move || (chosen.get() == index).to_string()
                                         on:click=move |_| run(chosen_offer.clone())
                                     >
-                                        {offer_view(offer)}
+                                        {offer_view(&offer)}
                                     </li>
                                 }
                             })
                             .collect_view()
                     }}
                 </ul>
-                <Show when=move || offered.with(Vec::is_empty)>
-                    <p class="palette-empty">"Nothing here is called that."</p>
-                </Show>
+                <p class="palette-empty" hidden=move || !offered.read().is_empty()>"Nothing here is called that."</p>
             </div>
         </dialog>
     }
 }
 
-fn offer_view(offer: Offer) -> AnyView {
-    let label = offer.label();
-    match offer {
-        Offer::Job(job) => view! {
-            <StateIcon state=job.state />
-            <span class="truncate">{label}</span>
-            <span class="offer-detail">{repository_name(&job.repository).to_owned()} " " {job.id.short()}</span>
+fn offer_view(offer: &Offer) -> impl IntoView + use<> {
+    let (job_state, shape, detail) = match offer {
+        Offer::Page { shape, .. } => (None, Some(*shape), None),
+        Offer::Theme => (None, Some(Shape::Moon), None),
+        Offer::Shortcuts => (None, Some(Shape::Keyboard), None),
+        Offer::JobById(_) => (None, Some(Shape::Terminal), None),
+        Offer::Job(job) => {
+            (Some(job.state), None, Some(format!("{} {}", repository_name(&job.repository), job.id.short())))
         }
-        .into_any(),
-        offer => {
-            let shape = match offer {
-                Offer::Page { shape, .. } => shape,
-                Offer::Theme => Shape::Moon,
-                Offer::Shortcuts => Shape::Keyboard,
-                Offer::Job(_) | Offer::JobById(_) => Shape::Terminal,
-            };
-            view! { <Icon shape /><span class="truncate">{label}</span> }.into_any()
-        }
+    };
+    view! {
+        {shape.map(icon)}
+        {job_state.map(state_icon)}
+        <span class="truncate">{offer.label()}</span>
+        {detail.map(|detail| view! { <span class="offer-detail">{detail}</span> })}
     }
 }
 

@@ -2,10 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::{Icon, Shape};
+use super::{Shape, icon};
 use crate::model::{AttemptState, JobState};
 
-pub const fn state_shape(state: JobState) -> Shape {
+const fn state_shape(state: JobState) -> Shape {
     match state {
         JobState::Scheduled => Shape::Clock,
         JobState::Queued => Shape::Ring,
@@ -41,12 +41,11 @@ pub const fn attempt_shape(state: AttemptState) -> (Shape, &'static str, &'stati
 }
 
 /// The state of a job as an icon that names itself to screen readers.
-#[component]
-pub fn StateIcon(#[prop(into)] state: Signal<JobState>) -> impl IntoView {
+pub fn state_icon(state: JobState) -> impl IntoView {
     view! {
-        <span class="state" data-state=move || state.get().as_str() title=move || state_name(state.get())>
-            <Icon shape=Signal::derive(move || state_shape(state.get())) />
-            <span class="sr-only">{move || state_name(state.get())}</span>
+        <span class="state" data-state=state.as_str() title=state_name(state)>
+            {icon(state_shape(state))}
+            <span class="sr-only">{state_name(state)}</span>
         </span>
     }
 }

@@ -5,41 +5,23 @@ use leptos::prelude::*;
 use crate::{live::Clock, model::Timestamp};
 
 /// How long ago something was; the exact time is its title.
-#[component]
-pub fn Ago(#[prop(into)] at: Signal<Timestamp>) -> impl IntoView {
-    let clock = Clock::of_page();
-    let text = Memo::new(move |_| match clock.now() {
-        Some(now) => ago_text(now.millis_since(at.get()) / 1000),
-        None => clock_text(at.get()),
-    });
-    view! {
-        <time datetime=move || iso_text(at.get()) title=move || utc_text(at.get())>
-            {text}
-        </time>
-    }
-}
-
-/// The exact time, e.g. `31 Jan 2025, 14:05:09 UTC`.
-#[component]
-pub fn Clocked(at: Timestamp) -> impl IntoView {
-    view! { <time datetime=iso_text(at)>{utc_text(at)}</time> }
+pub fn ago(clock: Clock, at: Timestamp) -> impl IntoView {
+    let text = move || match clock.now() {
+        Some(now) => ago_text(now.millis_since(at) / 1000),
+        None => clock_text(at),
+    };
+    view! { <time datetime=iso_text(at) title=utc_text(at)>{text}</time> }
 }
 
 /// The time from `since` to `until`, or a running one while `until` is not known.
-#[component]
-pub fn Elapsed(
-    #[prop(into)] since: Signal<Option<Timestamp>>,
-    #[prop(into)] until: Signal<Option<Timestamp>>,
-) -> impl IntoView {
-    let clock = Clock::of_page();
-    let text = Memo::new(move |_| match (since.get(), until.get()) {
+pub fn elapsed(clock: Clock, since: Option<Timestamp>, until: Option<Timestamp>) -> impl IntoView {
+    move || match (since, until) {
         (Some(since), Some(until)) => duration_text(until.millis_since(since)),
         (Some(since), None) => {
             clock.now().map(|now| seconds_text(now.millis_since(since) / 1000)).unwrap_or_default()
         }
         (None, _) => String::new(),
-    });
-    view! { <span class="tabular-nums">{text}</span> }.into_any()
+    }
 }
 
 /// A time of two units at most: `340 ms`, `4.2 s`, `1m 05s`, `2h 03m`.

@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 
 use leptos::{prelude::*, task::spawn_local};
 use serde::Deserialize;
+use server_fn::ServerFn;
 
-use super::{FrameQueue, LiveState, StreamEvent, Subscription, subscribe};
+use super::{FrameQueue, LiveState, StreamEvent, Subscription, ask, subscribe};
 use crate::{
-    api,
+    api::ReadBoard,
     model::{Board, Figures, Job, JobFilter, JobState, Lane, LastLine},
 };
 
@@ -169,7 +170,8 @@ pub fn follow_board(board: RwSignal<Board>, filter: RwSignal<JobFilter>, state: 
 
 fn catch_up_from_server(asked: JobFilter, filter: RwSignal<JobFilter>, queue: FrameQueue<BoardEvent>) {
     spawn_local(async move {
-        if let Ok(board) = api::board(asked.clone()).await
+        if let Ok(board) = ask(&asked.query(ReadBoard::url())).await
+            && let Ok(board) = serde_json::from_str(&board)
             && filter.get_untracked() == asked
         {
             queue.push(BoardEvent::Board(Box::new(board)));

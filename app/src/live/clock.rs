@@ -12,26 +12,20 @@ use crate::model::Timestamp;
 pub struct Clock(ReadSignal<Option<Timestamp>>);
 
 impl Clock {
-    /// The page's clock. Without one, as in a test, the time stays unknown.
-    pub fn of_page() -> Self {
-        use_context::<Self>().unwrap_or_else(|| Self(RwSignal::new(None).read_only()))
+    /// A clock that beats for as long as its owner lives.
+    pub fn start() -> Self {
+        let now = RwSignal::new(None);
+        Effect::new(move |_| {
+            let tick = move || now.set(Some(Timestamp(js_sys::Date::now() as i64)));
+            tick();
+            if let Ok(interval) = set_interval_with_handle(tick, Duration::from_secs(1)) {
+                on_cleanup(move || interval.clear());
+            }
+        });
+        Self(now.read_only())
     }
 
     pub fn now(self) -> Option<Timestamp> {
         self.0.get()
     }
-}
-
-/// Starts the page's clock.
-pub fn provide_clock() {
-    let now = RwSignal::new(None);
-    provide_context(Clock(now.read_only()));
-
-    Effect::new(move |_| {
-        let tick = move || now.set(Some(Timestamp(js_sys::Date::now() as i64)));
-        tick();
-        if let Ok(interval) = set_interval_with_handle(tick, Duration::from_secs(1)) {
-            on_cleanup(move || interval.clear());
-        }
-    });
 }

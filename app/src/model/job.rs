@@ -181,6 +181,20 @@ impl JobFilter {
         )
     }
 
+    /// The address of a server function that takes a filter, with this one.
+    pub fn query(&self, function: &str) -> String {
+        address(
+            function,
+            &[
+                ("filter[state]", self.state.map(JobState::as_str)),
+                ("filter[kind]", self.kind.map(Kind::as_str)),
+                ("filter[repository]", self.repository.as_deref()),
+                ("filter[q]", self.q.as_deref()),
+                ("filter[cursor]", self.cursor.as_deref()),
+            ],
+        )
+    }
+
     /// Whether the filter lists this job: the browser decides so for jobs that it hears of.
     pub fn admits(&self, job: &Job) -> bool {
         let words = self.q.as_deref().unwrap_or_default().to_lowercase();

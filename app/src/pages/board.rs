@@ -5,7 +5,11 @@ use leptos_meta::Title;
 use leptos_router::{hooks::use_query_map, params::ParamsMap};
 
 use super::error::ErrorPage;
-use crate::{api, components::BoardView, model::JobFilter};
+use crate::{
+    api,
+    components::{BoardView, Given},
+    model::JobFilter,
+};
 
 #[component]
 pub fn BoardPage() -> impl IntoView {
@@ -15,7 +19,7 @@ pub fn BoardPage() -> impl IntoView {
         <Suspense>
             {Suspend::new(async move {
                 match api::board(filter.clone()).await {
-                    Ok(board) => view! { <BoardView board filter /> }.into_any(),
+                    Ok(board) => view! { <BoardView board=Given(board) filter=Given(filter) /> }.into_any(),
                     Err(error) => view! { <ErrorPage title="The board cannot be shown" error /> }.into_any(),
                 }
             })}

@@ -6,7 +6,7 @@ use server_fn::ServerFn;
 
 use crate::{
     api::{self, SignOut},
-    components::{Icon, Mark, Overlays, Shape},
+    components::{Mark, Overlays, Shape, icon},
     model::Person,
 };
 
@@ -30,7 +30,7 @@ fn TopBar(path: String) -> impl IntoView {
             <a class="brand" href="/"><Mark /><span>"Millrace"</span></a>
             <nav class="top-nav" aria-label="Pages"><NavLinks path /></nav>
             <button class="search-button" type="button" data-opens="palette">
-                <Icon shape=Shape::Search />
+                {icon(Shape::Search)}
                 <span>"Search or go to"</span>
                 <kbd>"Ctrl K"</kbd>
             </button>
@@ -48,7 +48,7 @@ fn BottomBar(path: String) -> impl IntoView {
         <nav class="bottom-bar" aria-label="Pages">
             <NavLinks path />
             <button type="button" data-opens="palette">
-                <Icon shape=Shape::Search />
+                {icon(Shape::Search)}
                 "Search"
             </button>
         </nav>
@@ -61,7 +61,7 @@ fn NavLinks(path: String) -> impl IntoView {
         .map(|(href, shape, label)| {
             view! {
                 <a href=href aria-current=(path == href).then_some("page")>
-                    <Icon shape />
+                    {icon(shape)}
                     {label}
                 </a>
             }
@@ -95,17 +95,17 @@ fn PersonMenu(person: Person) -> impl IntoView {
             <div class="menu-list">
                 <p class="menu-head">{person.login} <span>{person.role.as_str()}</span></p>
                 <button type="button" data-opens="theme">
-                    <Icon shape=Shape::Moon />
+                    {icon(Shape::Moon)}
                     "Light or dark"
                 </button>
                 <button type="button" data-opens="shortcuts">
-                    <Icon shape=Shape::Keyboard />
+                    {icon(Shape::Keyboard)}
                     "Shortcuts"
                     <kbd>"?"</kbd>
                 </button>
                 <form method="post" action=SignOut::url()>
                     <button type="submit">
-                        <Icon shape=Shape::Exit />
+                        {icon(Shape::Exit)}
                         "Sign out"
                     </button>
                 </form>

@@ -10,8 +10,11 @@ use leptos_router::{
 use super::{answer, error::ErrorPage};
 use crate::{
     api::{self, CancelJob, RetryJob},
-    components::job::{JobView, Loaded, Tab, window},
-    model::{ApiError, JobId, OutputPage},
+    components::{
+        Given,
+        job::{JobView, Loaded, Tab, first_window},
+    },
+    model::{ApiError, JobDetail, JobId, OutputPage},
 };
 
 /// What the address asks for: a job, and one of its attempts unless the latest is meant.
@@ -27,13 +30,14 @@ pub fn JobPage() -> impl IntoView {
     let query = use_query_map().get_untracked();
     let asked = use_params_map().with_untracked(|params| asked_for(params, &query));
     let refusal = answer::refusal::<CancelJob>(&query).or_else(|| answer::refusal::<RetryJob>(&query));
+    let refusal = refusal.map(|error| error.to_string());
     view! {
         <Suspense>
             {Suspend::new(async move {
-                match load(asked).await {
+                match load(asked, refusal).await {
                     Ok(loaded) => view! {
-                        <Title text=loaded.detail.job.title.clone() />
-                        <JobView loaded pinned=asked.attempt tab=asked.tab refusal />
+                        <Title text=loaded.job.title.clone() />
+                        <JobView loaded=Given(loaded) />
                     }
                     .into_any(),
                     Err(error) => {
@@ -57,19 +61,19 @@ fn asked_for(params: &ParamsMap, query: &ParamsMap) -> Asked {
     }
 }
 
-async fn load(asked: Asked) -> Result<Loaded, ApiError> {
+async fn load(asked: Asked, refusal: Option<String>) -> Result<Loaded, ApiError> {
     let id = asked.id.ok_or_else(|| ApiError::NotFound("This is not the id of a job.".to_owned()))?;
-    let detail = api::job(id).await?;
+    let JobDetail { job, script, attempts, .. } = api::job(id).await?;
     let attempt = match asked.attempt {
-        Some(number) if detail.attempts.iter().any(|attempt| attempt.attempt == number) => number,
+        Some(number) if attempts.iter().any(|attempt| attempt.attempt == number) => number,
         Some(number) => return Err(ApiError::NotFound(format!("This job has no attempt {number}."))),
-        None => detail.job.attempt,
+        None => job.attempt,
     };
     let output = match attempt {
         0 => OutputPage::default(),
-        _ => api::output(id, attempt, window(&detail, attempt)).await?,
+        _ => api::output(id, attempt, first_window(&attempts, attempt)).await?,
     };
-    Ok(Loaded { detail, attempt, output })
+    Ok(Loaded { job, script, attempts, attempt, output, pinned: asked.attempt, tab: asked.tab, refusal })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use leptos_router::{hooks::use_query_map, params::ParamsMap};
 use super::answer;
 use crate::{
     api::{self, CreateJob},
-    components::NewJobForm,
+    components::{Given, NewJobForm, NewJobGiven},
     model::NewJob,
 };
 
@@ -27,7 +27,7 @@ pub fn NewJobPage() -> impl IntoView {
                 {Suspend::new(async move {
                     // Without them the person types the repository; the form needs nothing else.
                     let repositories = api::repositories().await.unwrap_or_default();
-                    view! { <NewJobForm draft repositories refusal /> }
+                    view! { <NewJobForm given=Given(NewJobGiven { draft, repositories, refusal }) /> }
                 })}
             </Suspense>
         </div>

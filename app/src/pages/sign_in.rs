@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use crate::components::{Mark, Notice, Snippet, Tone};
+use crate::components::{Mark, Snippet, Tone, notice};
 
 #[component]
 pub fn SignInPage() -> impl IntoView {
@@ -18,7 +18,7 @@ pub fn SignInPage() -> impl IntoView {
             <section class="sign-in-side">
                 <p class="brand"><Mark /><span>"Millrace"</span></p>
                 <div class="sign-in-form">
-                    {error.map(|error| view! { <Notice tone=Tone::Problem>{problem_text(&error)}</Notice> })}
+                    {error.map(|error| notice(Tone::Problem, problem_text(&error)))}
                     {match token {
                         Some(token) => view! { <WithToken token /> }.into_any(),
                         None => view! { <WithoutToken /> }.into_any(),

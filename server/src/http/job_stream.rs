@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use app::model::{ApiError, Job, JobId, Person};
+use app::model::{ApiError, Job, JobId, JobState, Person};
 use async_stream::stream;
 use axum::{
     body::{Body, Bytes},
@@ -102,11 +102,10 @@ impl Viewer {
             yield sse::event("status", &job);
             let attempt = match attempt {
                 Some(attempt) => attempt,
-                None if job.attempt > 0 => job.attempt,
+                None if !waits(job.state) => job.attempt,
                 None => {
-                    // Nothing has run yet: wait until something does.
                     let mut started = None;
-                    for await step in self.wait_for_start() {
+                    for await step in self.wait_for_start(job.attempt) {
                         match step {
                             Waiting::Send(bytes) => yield bytes,
                             Waiting::Started(attempt) => started = Some(attempt),
@@ -117,6 +116,11 @@ impl Viewer {
                 }
             };
 
+            if attempt == 0 {
+                // It ended without ever running.
+                yield done(&job, 0, 0);
+                return;
+            }
             // Subscribe first and read afterwards, so that nothing falls between.
             let tail = self.server.hub.tail(self.job, attempt);
             let mut frames = tail.frames();
@@ -178,8 +182,8 @@ impl Viewer {
         }
     }
 
-    /// Passes changes of the job on until its first attempt starts; ends without one when there will be none.
-    fn wait_for_start(&self) -> impl Stream<Item = Waiting> + Send {
+    /// Passes changes of the job on until the attempt after `before` starts; ends without one when there will be none.
+    fn wait_for_start(&self, before: u32) -> impl Stream<Item = Waiting> + Send {
         let mut changes = self.server.feed.subscribe();
         let (server, person, id, deadline) =
             (Arc::clone(&self.server), self.person.clone(), self.job, self.deadline);
@@ -218,12 +222,12 @@ impl Viewer {
                     },
                 };
                 yield Waiting::Send(sse::event("status", &job));
-                if job.attempt > 0 {
+                if job.attempt > before {
                     yield Waiting::Started(job.attempt);
                     return;
                 }
                 if job.state.is_finished() {
-                    yield Waiting::Send(done(&job, 0, 0));
+                    yield Waiting::Send(done(&job, before, 0));
                     return;
                 }
             }
@@ -236,6 +240,11 @@ impl Viewer {
             Err(_) => unreadable(),
         }
     }
+}
+
+/// Whether the job waits for its first or its next attempt.
+const fn waits(state: JobState) -> bool {
+    matches!(state, JobState::Scheduled | JobState::Queued | JobState::Parked)
 }
 
 enum Waiting {

@@ -82,6 +82,8 @@ pub struct Writer {
     next_append: Instant,
     next_archive: Instant,
     next_last_line: Instant,
+    /// The newest line, while the board has not heard of it.
+    newest: Option<String>,
 }
 
 impl Writer {
@@ -99,6 +101,7 @@ impl Writer {
             next_append: now,
             next_archive: now + ARCHIVE_EVERY,
             next_last_line: now,
+            newest: None,
         }
     }
 
@@ -113,6 +116,7 @@ impl Writer {
                 biased;
                 () = sleep_until(self.next_append), if self.unsent_lines > 0 => self.append().await?,
                 () = sleep_until(self.next_archive), if !self.unarchived.is_empty() => self.archive().await?,
+                () = sleep_until(self.next_last_line), if self.newest.is_some() => self.tell_board(),
                 received = lines.recv_many(&mut batch, BATCH_LINES), if !full => {
                     if received == 0 {
                         break;
@@ -154,10 +158,8 @@ impl Writer {
         // Writing a plain struct into memory has no way to fail.
         let _ = serde_json::to_writer(&mut self.unarchived, &line);
         self.unarchived.push(b'\n');
-        let now = Instant::now();
-        if now >= self.next_last_line && !line.line.is_empty() {
-            self.next_last_line = now + LAST_LINE_EVERY;
-            self.tell_board(&line.line);
+        if !line.line.is_empty() {
+            self.newest = Some(line.line);
         }
     }
 
@@ -260,9 +262,11 @@ impl Writer {
     }
 
     /// Tells the board the newest line. Nobody waits for it, and nothing is lost when it does not arrive.
-    fn tell_board(&self, line: &str) {
+    fn tell_board(&mut self) {
+        self.next_last_line = Instant::now() + LAST_LINE_EVERY;
+        let Some(newest) = self.newest.take() else { return };
         let WriterOptions { lifecycle, job, owner, .. } = &self.options;
-        let line = app::model::LastLine { id: *job, line: plain(line) };
+        let line = app::model::LastLine { id: *job, line: plain(&newest) };
         let (lifecycle, owner) = (lifecycle.clone(), *owner);
         tokio::spawn(async move { lifecycle.publish(&Event::Line { line, owner }).await });
     }

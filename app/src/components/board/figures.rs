@@ -3,7 +3,7 @@
 use leptos::{either::Either, prelude::*};
 
 use crate::components::{
-    notice::{Notice, Tone},
+    notice::{Tone, notice},
     time::clock_text,
 };
 use crate::model::{Figures, Lane, Pause};
@@ -12,25 +12,26 @@ use crate::model::{Figures, Lane, Pause};
 const SLOTS_DRAWN: u32 = 24;
 
 /// The board's headline.
-#[component]
-pub fn FiguresSentence(figures: Memo<Figures>) -> impl IntoView {
-    let figure = move |count: fn(&Figures) -> u32, state: &'static str, word: &'static str| {
-        let count = Memo::new(move |_| count(&figures.read()));
+pub fn figures_sentence(figures: Figures) -> impl IntoView {
+    let parts = [
+        (figures.running, "running", "running"),
+        (figures.waiting, "queued", "waiting"),
+        (figures.succeeded, "succeeded", "done"),
+        (figures.failed, "failed", "failed"),
+    ]
+    .map(|(count, state, word)| {
         view! {
-            <span class="figure" data-state=state data-zero=move || (count.get() == 0).to_string()>
+            <span class="figure" data-state=state data-zero=(count == 0).then_some("")>
                 <b>{count}</b>
                 " "
                 {word}
             </span>
         }
-    };
+    });
     view! {
         <h1 class="figures">
-            {figure(|figures| figures.running, "running", "running")}
-            {figure(|figures| figures.waiting, "queued", "waiting")}
-            {figure(|figures| figures.succeeded, "succeeded", "done")}
-            {figure(|figures| figures.failed, "failed", "failed")}
-            <span class="figures-rate">{move || success_text(&figures.read())}</span>
+            {parts.into_iter().collect_view()}
+            <span class="figures-rate">{success_text(&figures)}</span>
         </h1>
     }
 }
@@ -43,25 +44,23 @@ fn success_text(figures: &Figures) -> String {
     }
 }
 
-/// The lanes, and what keeps them from starting jobs.
-#[component]
-pub fn Lanes(lanes: Memo<Vec<Lane>>, figures: Memo<Figures>) -> impl IntoView {
+/// The lanes, and what keeps all of them from starting jobs.
+pub fn lanes_view(lanes: Vec<Lane>, figures: Figures) -> impl IntoView {
+    let no_runner = figures.runners == 0 && figures.waiting > 0;
     view! {
-        <ul class="lanes" aria-label="Lanes">{move || lanes.get().into_iter().map(lane_view).collect_view()}</ul>
-        <Show when=move || figures.with(|figures| figures.runners == 0 && figures.waiting > 0)>
-            <Notice tone=Tone::Attention>
-                <strong>"No runner is connected. "</strong>
-                "Jobs wait safely until one is: start one with "
-                <code>"millrace run"</code>
-                ", on this machine or on another."
-            </Notice>
-        </Show>
+        <ul class="lanes" aria-label="Lanes">{lanes.into_iter().map(lane_view).collect_view()}</ul>
+        {no_runner.then(|| notice(Tone::Attention, view! {
+            <strong>"No runner is connected. "</strong>
+            "Jobs wait safely until one is: start one with "
+            <code>"millrace run"</code>
+            ", on this machine or on another."
+        }))}
     }
 }
 
 fn lane_view(lane: Lane) -> impl IntoView {
     view! {
-        <li class="lane" data-paused=lane.pause.is_some().to_string()>
+        <li class="lane" data-paused=lane.pause.is_some().then_some("")>
             <span class="lane-name">{lane.kind.as_str()}</span>
             <span class="lane-bar" aria-hidden="true">{bar(lane.concurrency, lane.running)}</span>
             <span class="lane-text">{lane_text(&lane)}</span>
@@ -72,7 +71,7 @@ fn lane_view(lane: Lane) -> impl IntoView {
 /// A lane's slots as cells, or as one bar where they are too many.
 fn bar(slots: u32, used: u32) -> impl IntoView {
     if slots <= SLOTS_DRAWN {
-        let cells = (0..slots).map(|slot| view! { <i data-used=(slot < used).to_string()></i> });
+        let cells = (0..slots).map(|slot| view! { <i data-used=(slot < used).then_some("")></i> });
         Either::Left(cells.collect_view())
     } else {
         Either::Right(view! { <progress max=slots value=used></progress> })

@@ -5,7 +5,7 @@ use std::time::Duration;
 use leptos::{ev::MouseEvent, prelude::*};
 
 use crate::{
-    components::{Icon, Shape, state::state_name},
+    components::{Shape, icon, state::state_name},
     model::{JobFilter, JobState, Kind},
 };
 
@@ -54,7 +54,7 @@ pub fn BoardFilters(
             <form class="filter-text" method="get" action="/" role="search">
                 {hidden("state", |filter| filter.state.map(JobState::as_str))}
                 {hidden("kind", |filter| filter.kind.map(Kind::as_str))}
-                <Icon shape=Shape::Search />
+                {icon(Shape::Search)}
                 <input
                     type="search"
                     name="q"

@@ -2,53 +2,39 @@
 
 use leptos::prelude::*;
 
-use crate::components::{
-    state::StateIcon,
-    time::{Ago, Elapsed},
-    words::{repository_name, trigger_name},
+use crate::{
+    components::{
+        state::state_icon,
+        time::{ago, elapsed},
+        words::{repository_name, trigger_name},
+    },
+    live::Clock,
+    model::{Job, JobState, Timestamp},
 };
-use crate::model::{Job, JobState};
 
-/// A row that changes in place. `last_line` is the newest output of a running job.
-#[component]
-pub fn JobRow(job: Memo<Job>, #[prop(into)] last_line: Signal<Option<String>>) -> impl IntoView {
-    let field = move |read: fn(&Job) -> String| Memo::new(move |_| read(&job.read()));
-    let title = field(|job| job.title.clone());
-    let source = field(source_text);
-    let asked_by = field(asked_by_text);
-    let attempt = field(attempt_text);
-    let short = job.read_untracked().id.short();
-    let address = format!("/jobs/{}", job.read_untracked().id);
-    let running = Memo::new(move |_| job.read().state == JobState::Running);
-
+/// What a row shows. `last_line` is the newest output of a running job.
+pub fn job_row(clock: Clock, job: &Job, last_line: Option<String>) -> impl IntoView + use<> {
+    let line = (job.state == JobState::Running)
+        .then(|| view! { <p class="job-line">{last_line.unwrap_or_default()}</p> });
     view! {
-        <li class="job-row" data-state=move || job.read().state.as_str()>
-            <StateIcon state=Signal::derive(move || job.read().state) />
-            <div class="job-main">
-                <a class="job-title" href=address>{title}</a>
-                <p class="job-meta">
-                    <span class="job-source">{source}</span>
-                    <span class="job-short">{short}</span>
-                    <span class="job-attempt">{attempt}</span>
-                </p>
-                {move || running.get().then(|| view! { <p class="job-line">{move || last_line.get().unwrap_or_default()}</p> })}
-            </div>
-            <span class="job-person">{asked_by}</span>
-            <span class="job-duration">
-                <Elapsed
-                    since=Signal::derive(move || job.read().started_at)
-                    until=Signal::derive(move || job.read().finished_at)
-                />
-            </span>
-            <span class="job-age">
-                <Ago at=Signal::derive(move || row_time(&job.read())) />
-            </span>
-        </li>
+        {state_icon(job.state)}
+        <div class="job-main">
+            <a class="job-title" href=format!("/jobs/{}", job.id)>{job.title.clone()}</a>
+            <p class="job-meta">
+                <span class="job-source">{source_text(job)}</span>
+                <span class="job-short">{job.id.short()}</span>
+                <span class="job-attempt">{attempt_text(job)}</span>
+            </p>
+            {line}
+        </div>
+        <span class="job-person">{asked_by_text(job)}</span>
+        <span class="job-duration">{elapsed(clock, job.started_at, job.finished_at)}</span>
+        <span class="job-age">{ago(clock, row_time(job))}</span>
     }
 }
 
 /// The time that says most about a job: when it ended, or when it was asked for.
-fn row_time(job: &Job) -> crate::model::Timestamp {
+fn row_time(job: &Job) -> Timestamp {
     job.finished_at.unwrap_or(job.created_at)
 }
 

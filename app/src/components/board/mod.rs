@@ -5,45 +5,44 @@ mod filters;
 mod job_row;
 
 use leptos::{either::Either, prelude::*, task::spawn_local};
+use serde::de::DeserializeOwned;
+use server_fn::ServerFn;
 
 use self::{
-    figures::{FiguresSentence, Lanes},
+    figures::{figures_sentence, lanes_view},
     filters::BoardFilters,
-    job_row::JobRow,
+    job_row::job_row,
 };
-use super::{Icon, Mark, Shape, copy::Snippet, notice::ErrorNotice};
+use super::{Given, Mark, Shape, copy::Snippet, icon, notice::error_notice};
 use crate::{
-    api,
-    live::{Group, LiveState, follow_board, provide_clock, replace_address},
-    model::{ApiError, Board, Job, JobFilter, JobId},
+    api::{OlderJobs, ReadBoard},
+    live::{Clock, Group, LiveState, ask, follow_board, replace_address},
+    model::{ApiError, Board, Job, JobFilter, JobId, JobPage},
 };
 
 /// The whole board under a filter.
 #[island]
-pub fn BoardView(board: Board, filter: JobFilter) -> impl IntoView {
-    let (board, filter) = (RwSignal::new(board), RwSignal::new(filter));
+pub fn BoardView(board: Given<Board>, filter: Given<JobFilter>) -> impl IntoView {
+    let kinds = board.0.lanes.iter().map(|lane| lane.kind).collect();
+    let (board, filter) = (RwSignal::new(board.0), RwSignal::new(filter.0));
     let problem = RwSignal::new(None);
-    let figures = Memo::new(move |_| board.read().figures);
+    let lanes = Memo::new(move |_| board.with(|board| (board.lanes.clone(), board.figures)));
     let state = LiveState::new();
-    provide_clock();
+    let clock = Clock::start();
     Effect::new(move |_| follow_board(board, filter, state));
 
     view! {
         <div class="page">
             <header class="board-head">
-                <FiguresSentence figures />
-                <a class="button" data-kind="primary" href="/new"><Icon shape=Shape::Plus />"New job"</a>
+                {move || figures_sentence(lanes.read().1)}
+                <a class="button" data-kind="primary" href="/new">{icon(Shape::Plus)} "New job"</a>
             </header>
-            <Lanes lanes=Memo::new(move |_| board.read().lanes.clone()) figures />
-            <BoardFilters
-                filter
-                kinds=board.read_untracked().lanes.iter().map(|lane| lane.kind).collect()
-                choose=move |wanted| choose(wanted, board, filter, problem)
-            />
-            {move || problem.get().map(|error| view! { <ErrorNotice error /> })}
-            {Group::ALL.map(|group| view! { <JobGroup group board /> }).into_iter().collect_view()}
-            <EmptyBoard board filter />
-            <OlderJobs board filter />
+            {move || lanes.with(|(lanes, figures)| lanes_view(lanes.clone(), *figures))}
+            <BoardFilters filter kinds choose=move |wanted| choose(wanted, board, filter, problem) />
+            {move || problem.with(|error| error.as_ref().map(error_notice))}
+            {Group::ALL.map(|group| job_group(group, board, clock)).into_iter().collect_view()}
+            {empty_board(board, filter)}
+            {older_jobs(board, filter, problem)}
         </div>
     }
 }
@@ -57,13 +56,9 @@ fn choose(
 ) {
     filter.set(wanted.clone());
     spawn_local(async move {
-        let answer = api::board(wanted.clone()).await;
-        if filter.get_untracked() != wanted {
-            return;
-        }
-        problem.set(answer.as_ref().err().cloned());
-        if let Ok(fresh) = answer {
-            board.set(fresh);
+        let answer = ask(&wanted.query(ReadBoard::url())).await;
+        if filter.get_untracked() == wanted {
+            take(answer, problem, move |fresh| board.set(fresh));
             replace_address(&wanted.address());
         }
     });
@@ -89,81 +84,94 @@ fn count(group: Group, board: &Board) -> String {
     }
 }
 
-#[component]
-fn JobGroup(group: Group, board: RwSignal<Board>) -> impl IntoView {
+fn job_group(group: Group, board: RwSignal<Board>, clock: Clock) -> impl IntoView {
     let ids = Memo::new(move |_| group.jobs(&board.read()).iter().map(|job| job.id).collect::<Vec<_>>());
     view! {
         <section class="group" hidden=move || ids.read().is_empty() data-group=heading(group)>
             <h2>{heading(group)} <span>{move || count(group, &board.read())}</span></h2>
             <ul class="rows">
-                <For each=move || ids.get() key=|id| *id let:id>
-                    {live_row(group, board, id)}
-                </For>
+                <For each=move || ids.get() key=|id| *id let:id>{live_row(group, board, clock, id)}</For>
             </ul>
         </section>
     }
 }
 
 /// The row of a job that is in the group now; it keeps its last look while it is taken away.
-fn live_row(group: Group, board: RwSignal<Board>, id: JobId) -> Option<impl IntoView> {
-    let find = move |board: &Board| group.jobs(board).iter().find(|job| job.id == id).cloned();
-    let first = board.with_untracked(find)?;
-    let job = Memo::new(move |shown: Option<&Job>| {
-        board.with(find).unwrap_or_else(|| shown.unwrap_or(&first).clone())
+fn live_row(group: Group, board: RwSignal<Board>, clock: Clock, id: JobId) -> impl IntoView {
+    let shown = Memo::new(move |last: Option<&Option<(Job, Option<String>)>>| {
+        board.with(|board| {
+            let job = group.jobs(board).iter().find(|job| job.id == id).cloned();
+            let line = board.last_lines.iter().find(|line| line.id == id).map(|line| line.line.clone());
+            job.map(|job| (job, line)).or_else(|| last.cloned().flatten())
+        })
     });
-    let last_line = Memo::new(move |_| {
-        board.with(|board| board.last_lines.iter().find(|line| line.id == id).map(|line| line.line.clone()))
-    });
-    Some(view! { <JobRow job last_line /> })
+    let state = move || shown.with(|shown| shown.as_ref().map(|(job, _)| job.state.as_str()));
+    let row = move || shown.with(|shown| shown.as_ref().map(|(job, line)| job_row(clock, job, line.clone())));
+    view! { <li class="job-row" data-state=state>{row}</li> }
 }
 
-#[component]
-fn OlderJobs(board: RwSignal<Board>, filter: RwSignal<JobFilter>) -> impl IntoView {
-    let (loading, problem) = (RwSignal::new(false), RwSignal::new(None));
-    let next = Memo::new(move |_| board.read().next.clone());
+/// Hands an answer on, or says why there is none.
+fn take<T: DeserializeOwned>(
+    answer: Result<String, ApiError>,
+    problem: RwSignal<Option<ApiError>>,
+    hand_on: impl FnOnce(T),
+) {
+    let answer = answer.and_then(|text| serde_json::from_str(&text).map_err(|_| ApiError::Internal));
+    problem.set(answer.as_ref().err().cloned());
+    if let Ok(answer) = answer {
+        hand_on(answer);
+    }
+}
+
+fn older_jobs(
+    board: RwSignal<Board>,
+    filter: RwSignal<JobFilter>,
+    problem: RwSignal<Option<ApiError>>,
+) -> impl IntoView {
+    let loading = RwSignal::new(false);
     let load = move |_| {
+        let cursor = board.with_untracked(|board| board.next.clone());
         let asked = filter.get_untracked();
-        let cursor = next.get_untracked();
         loading.set(true);
         spawn_local(async move {
-            let answer = api::older_jobs(JobFilter { cursor, ..asked.clone() }).await;
+            let answer = ask(&JobFilter { cursor, ..asked.clone() }.query(OlderJobs::url())).await;
             loading.set(false);
-            problem.set(answer.as_ref().err().cloned());
-            if let (Ok(page), true) = (answer, filter.get_untracked() == asked) {
-                board.update(|board| {
-                    let known: Vec<_> = board.finished.iter().map(|job| job.id).collect();
-                    board.finished.extend(page.jobs.into_iter().filter(|job| !known.contains(&job.id)));
-                    board.next = page.next;
-                });
+            if filter.get_untracked() == asked {
+                take(answer, problem, move |page| board.update(|board| add_older(board, page)));
             }
         });
     };
     view! {
-        {move || problem.get().map(|error| view! { <ErrorNotice error /> })}
-        <button class="button more" type="button" hidden=move || next.read().is_none() disabled=loading on:click=load>
+        <button
+            class="button more"
+            type="button"
+            hidden=move || board.read().next.is_none()
+            disabled=loading
+            on:click=load
+        >
             {move || if loading.get() { "Loading…" } else { "Older jobs" }}
         </button>
     }
 }
 
+fn add_older(board: &mut Board, page: JobPage) {
+    let known: Vec<_> = board.finished.iter().map(|job| job.id).collect();
+    board.finished.extend(page.jobs.into_iter().filter(|job| !known.contains(&job.id)));
+    board.next = page.next;
+}
+
 /// What an empty board teaches.
-#[component]
-fn EmptyBoard(board: RwSignal<Board>, filter: RwSignal<JobFilter>) -> impl IntoView {
+fn empty_board(board: RwSignal<Board>, filter: RwSignal<JobFilter>) -> impl IntoView {
     let empty = Memo::new(move |_| Group::ALL.into_iter().all(|group| group.jobs(&board.read()).is_empty()));
     let filtered = Memo::new(move |_| *filter.read() != JobFilter::default());
     move || {
         empty.get().then(|| {
-            if filtered.get() {
-                Either::Left(view! { <NoMatch /> })
-            } else {
-                Either::Right(view! { <FirstJob /> })
-            }
+            if filtered.get() { Either::Left(no_match()) } else { Either::Right(view! { <FirstJob /> }) }
         })
     }
 }
 
-#[component]
-fn NoMatch() -> impl IntoView {
+fn no_match() -> impl IntoView {
     view! {
         <section class="empty">
             <h2>"No job matches"</h2>
@@ -189,7 +197,7 @@ fn FirstJob() -> impl IntoView {
                 "A job runs a script in a fresh checkout of a repository, and you watch its output live. "
                 "Ask for one here, or from a program:"
             </p>
-            <p><a class="button" data-kind="primary" href="/new"><Icon shape=Shape::Plus />"New job"</a></p>
+            <p><a class="button" data-kind="primary" href="/new">{icon(Shape::Plus)}"New job"</a></p>
             <Snippet text=Signal::derive(move || curl_example(&origin.read())) />
             <p class="hint">"The token comes from " <code>"millrace token create"</code> "."</p>
         </section>

@@ -8,12 +8,11 @@ use web_sys::HtmlFormElement;
 use super::Shown;
 use crate::{
     api::{CancelJob, RetryJob},
-    components::{Icon, Shape},
+    components::{Shape, icon},
     live::post_form,
 };
 
-#[component]
-pub fn Actions(shown: Shown, copy_address: String) -> impl IntoView {
+pub fn actions(shown: Shown, copy_address: String) -> impl IntoView {
     let pending = RwSignal::new(false);
     let finished = Memo::new(move |_| shown.job.read().state.is_finished());
     let stopping =
@@ -52,11 +51,11 @@ pub fn Actions(shown: Shown, copy_address: String) -> impl IntoView {
                     type="submit"
                     disabled=move || pending.get() || stopping.get()
                 >
-                    <Icon shape=Signal::derive(shape) />
+                    {move || icon(shape())}
                     {label}
                 </button>
             </form>
-            <a class="button" href=copy_address><Icon shape=Shape::Copy />"New from this"</a>
+            <a class="button" href=copy_address>{icon(Shape::Copy)}"New from this"</a>
         </div>
     }
 }

@@ -5,47 +5,43 @@ use leptos::prelude::*;
 use super::Shown;
 use crate::{
     components::{
-        Icon,
+        icon,
         state::attempt_shape,
-        time::{Ago, Elapsed},
+        time::{ago, elapsed},
     },
+    live::Clock,
     model::{Attempt, JobId},
 };
 
-#[component]
-pub fn AttemptList(shown: Shown) -> impl IntoView {
+pub fn attempt_list(shown: Shown, clock: Clock) -> impl IntoView {
     let id = shown.id();
+    let rows = move || {
+        shown
+            .attempts
+            .with(|attempts| attempts.iter().rev().map(|attempt| row(id, clock, attempt)).collect_view())
+    };
     view! {
-        <ol class="attempts">
-            <For
-                each=move || shown.attempts.get().into_iter().rev()
-                key=|attempt| (attempt.attempt, attempt.state)
-                children=move |attempt| row(id, attempt)
-            />
-        </ol>
-        <Show when=move || shown.attempts.read().is_empty()>
-            <p class="attempts-empty">"None yet: the job waits for its first."</p>
-        </Show>
+        <ol class="attempts">{rows}</ol>
+        <p class="attempts-empty" hidden=move || !shown.attempts.read().is_empty()>
+            "None yet: the job waits for its first."
+        </p>
     }
 }
 
-fn row(id: JobId, attempt: Attempt) -> impl IntoView {
+fn row(id: JobId, clock: Clock, attempt: &Attempt) -> impl IntoView + use<> {
     let (shape, state, name) = attempt_shape(attempt.state);
-    let summary = summary(&attempt);
     view! {
         <li>
             <a href=format!("/jobs/{id}?attempt={}", attempt.attempt)>
-                <span class="state" data-state=state><Icon shape /></span>
+                <span class="state" data-state=state>{icon(shape)}</span>
                 <span class="attempt-main">
                     <strong>{format!("Attempt {}", attempt.attempt)}</strong>
                     " "
                     {name}
-                    <span class="attempt-summary">{summary}</span>
+                    <span class="attempt-summary">{summary(attempt)}</span>
                 </span>
-                <span class="attempt-time">
-                    <Elapsed since=Some(attempt.started_at) until=attempt.finished_at />
-                </span>
-                <span class="attempt-time"><Ago at=attempt.started_at /></span>
+                <span class="attempt-time">{elapsed(clock, Some(attempt.started_at), attempt.finished_at)}</span>
+                <span class="attempt-time">{ago(clock, attempt.started_at)}</span>
             </a>
         </li>
     }

@@ -2,36 +2,37 @@
 
 use leptos::prelude::*;
 
-use super::{Shown, actions::Actions};
+use super::{Shown, actions::actions};
 use crate::{
     components::{
-        notice::{Notice, Tone},
-        state::{StateIcon, state_name},
-        time::{Ago, Clocked, Elapsed},
+        notice::{Tone, notice},
+        state::{state_icon, state_name},
+        time::{ago, elapsed, utc_text},
         words::{outlook, repository_name, stage_name, trigger_name},
     },
-    model::{Job, JobState, NewJob},
+    live::Clock,
+    model::{Attempt, Job, JobState, NewJob},
 };
 
-#[component]
-pub fn Facts(shown: Shown, script: Option<String>) -> impl IntoView {
+pub fn facts(shown: Shown, clock: Clock, script: Option<String>) -> impl IntoView {
     let job = shown.job;
-    let copy_address = copy_address(&job.read_untracked(), script.as_deref());
-    let title = Memo::new(move |_| job.read().title.clone());
-    let details = Memo::new(move |_| job.get());
+    let (title, short, copy_address) =
+        job.with_untracked(|job| (job.title.clone(), job.id.short(), copy_address(job, script.as_deref())));
 
     view! {
         <aside class="facts" aria-label="Facts">
             <header class="facts-head">
-                <p class="crumbs"><a href="/">"Board"</a> <span>{move || job.read().id.short()}</span></p>
+                <p class="crumbs"><a href="/">"Board"</a> <span>{short}</span></p>
                 <h1>{title}</h1>
-                <Standing job />
-                {move || shown.problem.get().map(|message| view! { <Notice tone=Tone::Problem>{message}</Notice> })}
-                <Actions shown copy_address />
+                <div class="standing" aria-live="polite" data-state=move || job.read().state.as_str()>
+                    {move || standing(clock, &job.read())}
+                </div>
+                {move || shown.problem.get().map(|message| notice(Tone::Problem, message))}
+                {actions(shown, copy_address)}
             </header>
             <details class="facts-more" open>
                 <summary>"Details"</summary>
-                {move || view! { <Details job=details.get() shown /> }}
+                <dl>{move || details(clock, &job.read(), shown.attempts.read().last())}</dl>
                 {script.map(|script| view! { <h2>"Script"</h2><pre class="script" tabindex="0"><code>{script}</code></pre> })}
             </details>
         </aside>
@@ -39,27 +40,18 @@ pub fn Facts(shown: Shown, script: Option<String>) -> impl IntoView {
 }
 
 /// State, stage and elapsed time, and what happens next.
-#[component]
-fn Standing(job: RwSignal<Job>) -> impl IntoView {
-    let headline = Memo::new(move |_| match &*job.read() {
-        Job { state: JobState::Running, stage: Some(stage), .. } => stage_name(stage),
-        job => state_name(job.state).to_owned(),
-    });
-    let next = Memo::new(move |_| job.with(next_text));
+fn standing(clock: Clock, job: &Job) -> impl IntoView + use<> {
+    let headline = match &job.stage {
+        Some(stage) if job.state == JobState::Running => stage_name(stage),
+        _ => state_name(job.state).to_owned(),
+    };
     view! {
-        <div class="standing" data-state=move || job.read().state.as_str()>
-            <p class="standing-head" aria-live="polite">
-                <StateIcon state=Signal::derive(move || job.read().state) />
-                <strong>{headline}</strong>
-                <span class="standing-time">
-                    <Elapsed
-                        since=Signal::derive(move || job.read().started_at)
-                        until=Signal::derive(move || job.read().finished_at)
-                    />
-                </span>
-            </p>
-            <p class="standing-next">{next}</p>
-        </div>
+        <p class="standing-head">
+            {state_icon(job.state)}
+            <strong>{headline}</strong>
+            <span class="standing-time">{elapsed(clock, job.started_at, job.finished_at)}</span>
+        </p>
+        <p class="standing-next">{next_text(job)}</p>
     }
 }
 
@@ -77,49 +69,37 @@ fn sentence(text: &str) -> String {
     if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
 }
 
-#[component]
-fn Details(job: Job, shown: Shown) -> impl IntoView {
-    let commit =
-        Memo::new(move |_| shown.attempts.read().iter().rev().find_map(|attempt| attempt.commit.clone()));
-    let runner = Memo::new(move |_| shown.attempts.read().last().map(|attempt| attempt.runner.clone()));
-    let repository = repository_name(&job.repository).to_owned();
-    let asked_by = match job.created_by {
+fn details(clock: Clock, job: &Job, latest: Option<&Attempt>) -> impl IntoView + use<> {
+    let asked_by = match &job.created_by {
         Some(login) => format!("{login}, {}", trigger_name(job.trigger)),
         None => trigger_name(job.trigger).to_owned(),
     };
+    let commit =
+        latest.and_then(|attempt| attempt.commit.as_ref()).map(|commit| commit.chars().take(12).collect());
+    let texts = [
+        ("Repository", Some(repository_name(&job.repository).to_owned())),
+        ("Ref", Some(job.git_ref.clone().unwrap_or_else(|| "default branch".to_owned()))),
+        ("Commit", commit),
+        ("Asked by", Some(asked_by)),
+        ("Kind", Some(job.kind.to_string())),
+        ("Priority", Some(job.priority.to_string())),
+        ("Attempt", (job.attempt > 0).then(|| format!("{} of {}", job.attempt, job.max_attempts))),
+        ("Runner", latest.map(|attempt| attempt.runner.clone())),
+        ("Exit code", job.exit_code.map(|code| code.to_string())),
+    ]
+    .into_iter()
+    .filter_map(|(label, value)| value.map(|value| (label, value)))
+    .map(|(label, value)| view! { <div><dt>{label}</dt><dd>{value}</dd></div> });
+
     let times = [("Asked", Some(job.created_at)), ("Started", job.started_at), ("Ended", job.finished_at)]
         .into_iter()
-        .filter_map(|(label, at)| {
-            at.map(|at| {
-                fact(label, view! { <Ago at=at /> <span class="exact"><Clocked at /></span> }.into_any())
-            })
-        })
-        .collect_view();
-    let attempts = (job.max_attempts > 1)
-        .then(|| fact("Attempt", format!("{} of {}", job.attempt, job.max_attempts).into_any()));
-
-    view! {
-        <dl>
-            {fact("Repository", view! { <span title=job.repository>{repository}</span> }.into_any())}
-            {fact("Ref", code(job.git_ref.unwrap_or_else(|| "default branch".to_owned())))}
-            {move || commit.get().map(|commit| fact("Commit", code(commit.chars().take(12).collect())))}
-            {fact("Asked by", asked_by.into_any())}
-            {fact("Kind", job.kind.as_str().into_any())}
-            {fact("Priority", job.priority.as_str().into_any())}
-            {attempts}
-            {times}
-            {move || runner.get().map(|runner| fact("Runner", runner.into_any()))}
-            {job.exit_code.map(|exit_code| fact("Exit code", code(exit_code.to_string())))}
-        </dl>
-    }
-}
-
-fn fact(label: &'static str, value: AnyView) -> AnyView {
-    view! { <div><dt>{label}</dt><dd>{value}</dd></div> }.into_any()
-}
-
-fn code(text: String) -> AnyView {
-    view! { <code>{text}</code> }.into_any()
+        .filter_map(|(label, at)| at.map(|at| (label, at)))
+        .map(|(label, at)| {
+            view! {
+                <div><dt>{label}</dt><dd>{ago(clock, at)} <span class="exact">{utc_text(at)}</span></dd></div>
+            }
+        });
+    (texts.collect_view(), times.collect_view())
 }
 
 /// Where a new job starts as a copy of this one.

@@ -9,12 +9,14 @@ use std::time::Duration;
 use leptos::{either::Either, ev::MouseEvent, prelude::*, task::spawn_local};
 use serde::{Deserialize, Serialize};
 
-use self::{attempts::AttemptList, facts::Facts};
-use super::log_view::{Log, LogView, Start};
+use self::{attempts::attempt_list, facts::facts};
+use super::{
+    Given,
+    log_view::{Log, LogView, Start},
+};
 use crate::{
-    api,
-    live::{JobEvent, LiveState, follow_job, provide_clock, replace_address},
-    model::{ApiError, Attempt, AttemptState, Job, JobDetail, JobId, JobState, OutputPage, Window},
+    live::{Clock, JobEvent, LiveState, ask, follow_job, replace_address},
+    model::{Attempt, AttemptState, Job, JobId, JobState, OutputPage, Window},
 };
 
 /// While a job waits for its next attempt, it is asked for this often.
@@ -23,10 +25,17 @@ const POLL: Duration = Duration::from_secs(2);
 /// A job as its page gets it first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loaded {
-    pub detail: JobDetail,
+    pub job: Job,
+    pub script: Option<String>,
+    pub attempts: Vec<Attempt>,
     /// The attempt whose output this is; 0 before the first.
     pub attempt: u32,
     pub output: OutputPage,
+    /// The attempt that the address names.
+    pub pinned: Option<u32>,
+    pub tab: Tab,
+    /// Why a form that led here was refused.
+    pub refusal: Option<String>,
 }
 
 /// What is shown beside the facts.
@@ -36,17 +45,19 @@ pub enum Tab {
     Attempts,
 }
 
-/// Which lines are worth seeing first.
-pub fn window(detail: &JobDetail, attempt: u32) -> Window {
-    match attempt_state(detail, attempt) {
+/// Which lines of an attempt are worth seeing first.
+pub fn first_window(attempts: &[Attempt], attempt: u32) -> Window {
+    match attempts.iter().find(|other| other.attempt == attempt).map(|attempt| attempt.state) {
         Some(AttemptState::Running) | None => Window::Tail,
         Some(AttemptState::Failed | AttemptState::Lost) => Window::FirstError,
         Some(AttemptState::Succeeded | AttemptState::Canceled) => Window::After(0),
     }
 }
 
-fn attempt_state(detail: &JobDetail, attempt: u32) -> Option<AttemptState> {
-    detail.attempts.iter().find(|other| other.attempt == attempt).map(|attempt| attempt.state)
+/// The part of a [`JobDetail`](crate::model::JobDetail) that a [`Job`] has not.
+#[derive(Deserialize)]
+struct AttemptsOf {
+    attempts: Vec<Attempt>,
 }
 
 /// A job as its page shows and changes it.
@@ -103,14 +114,22 @@ impl Shown {
     /// next attempt begins.
     fn refresh(self) {
         spawn_local(async move {
-            let Ok(detail) = api::job(self.id()).await else { return };
-            self.attempts.set(detail.attempts);
-            let waits = Self::waits(detail.job.state);
-            if detail.job.revision > self.job.read_untracked().revision {
-                self.job.set(detail.job);
+            let Ok(detail) = ask(&format!("/api/jobs/{}", self.id())).await else { return };
+            let (Ok(job), Ok(AttemptsOf { attempts })) =
+                (serde_json::from_str::<Job>(&detail), serde_json::from_str(&detail))
+            else {
+                return;
+            };
+            self.attempts.set(attempts);
+            let (finished, waits) = (job.state.is_finished(), Self::waits(job.state));
+            if job.revision > self.job.read_untracked().revision {
+                self.job.set(job);
+            }
+            if !finished {
+                // It was retried; its next attempt may have begun already.
+                self.ended.set(false);
             }
             if waits && self.job.read_untracked().attempt > 0 {
-                self.ended.set(false);
                 if !self.polling.get_value() {
                     self.polling.set_value(true);
                     set_timeout(
@@ -136,31 +155,30 @@ impl Shown {
     }
 }
 
-/// The page of a job. `pinned` is the attempt that the address names; `refusal` says why a form that led here was refused.
+/// The page of a job.
 #[island]
-pub fn JobView(loaded: Loaded, pinned: Option<u32>, tab: Tab, refusal: Option<ApiError>) -> impl IntoView {
-    let Loaded { detail, attempt, output } = loaded;
-    let start = match window(&detail, attempt) {
+pub fn JobView(loaded: Given<Loaded>) -> impl IntoView {
+    let Loaded { job, script, attempts, attempt, output, pinned, tab, refusal } = loaded.0;
+    let start = match first_window(&attempts, attempt) {
         Window::Tail => Start::End,
         Window::After(_) | Window::FirstError => Start::Page,
     };
-    let JobDetail { job, script, attempts, .. } = detail;
     let shown = Shown {
         ended: RwSignal::new(job.state.is_finished()),
         job: RwSignal::new(job),
         attempts: RwSignal::new(attempts),
-        problem: RwSignal::new(refusal.map(|error| error.to_string())),
+        problem: RwSignal::new(refusal),
         log: RwSignal::new((attempt, Log::new(&output, start))),
         polling: StoredValue::new(false),
     };
     let state = LiveState::new();
-    provide_clock();
+    let clock = Clock::start();
     stream(shown, state, pinned);
 
     view! {
         <div class="job">
-            <Facts shown script />
-            <div class="job-output"><Tabs shown state pinned tab /></div>
+            {facts(shown, clock, script)}
+            <div class="job-output">{tabs(shown, state, clock, pinned, RwSignal::new(tab))}</div>
         </div>
     }
 }
@@ -185,9 +203,13 @@ fn stream(shown: Shown, state: LiveState, pinned: Option<u32>) {
     });
 }
 
-#[component]
-fn Tabs(shown: Shown, state: LiveState, pinned: Option<u32>, tab: Tab) -> impl IntoView {
-    let tab = RwSignal::new(tab);
+fn tabs(
+    shown: Shown,
+    state: LiveState,
+    clock: Clock,
+    pinned: Option<u32>,
+    tab: RwSignal<Tab>,
+) -> impl IntoView {
     let id = shown.id();
     let live =
         move |attempt: u32| Signal::derive(move || !shown.ended.get() && shown.job.read().attempt == attempt);
@@ -219,7 +241,7 @@ fn Tabs(shown: Shown, state: LiveState, pinned: Option<u32>, tab: Tab) -> impl I
             })}
         </nav>
         {move || match tab.get() {
-            Tab::Attempts => Either::Left(view! { <AttemptList shown /> }),
+            Tab::Attempts => Either::Left(attempt_list(shown, clock)),
             Tab::Log => {
                 let (attempt, log) = shown.log.get();
                 Either::Right(view! { <LogView log id attempt live=live(attempt) state /> })
@@ -240,25 +262,33 @@ mod tests {
     use super::*;
     use crate::model::{Timestamp, sample};
 
-    fn detail(state: AttemptState) -> JobDetail {
-        let attempt = Attempt {
-            attempt: 1,
-            state,
-            runner: "runner".to_owned(),
-            started_at: Timestamp(0),
-            finished_at: None,
-            exit_code: None,
-            error: None,
-            commit: None,
-            lines: None,
-        };
-        JobDetail { job: sample::job(1), script: None, prompt: None, attempts: vec![attempt] }
+    #[test]
+    fn a_failed_attempt_opens_at_its_first_error_and_a_running_one_at_its_end() {
+        for (state, window) in [
+            (AttemptState::Failed, Window::FirstError),
+            (AttemptState::Running, Window::Tail),
+            (AttemptState::Succeeded, Window::After(0)),
+        ] {
+            let attempt = Attempt {
+                attempt: 1,
+                state,
+                runner: "runner".to_owned(),
+                started_at: Timestamp(0),
+                finished_at: None,
+                exit_code: None,
+                error: None,
+                commit: None,
+                lines: None,
+            };
+            assert_eq!(first_window(&[attempt], 1), window);
+        }
+        assert_eq!(first_window(&[], 1), Window::Tail);
     }
 
     #[test]
-    fn a_failed_attempt_opens_at_its_first_error_and_a_running_one_at_its_end() {
-        assert_eq!(window(&detail(AttemptState::Failed), 1), Window::FirstError);
-        assert_eq!(window(&detail(AttemptState::Running), 1), Window::Tail);
-        assert_eq!(window(&detail(AttemptState::Succeeded), 1), Window::After(0));
+    fn a_tab_has_an_address_of_its_own() {
+        let id = sample::job(1).id;
+        assert_eq!(tab_address(id, None, Tab::Log), format!("/jobs/{id}"));
+        assert_eq!(tab_address(id, Some(2), Tab::Attempts), format!("/jobs/{id}?attempt=2&tab=attempts"));
     }
 }

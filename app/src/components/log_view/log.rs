@@ -223,8 +223,8 @@ impl Log {
         let height =
             if self.shown.get_untracked().1 >= total { bottom } else { bottom.max(space_height(total)) };
         // These fail only for a property that does not exist.
-        let _ = HtmlElement::style(&rows).set_property("top", &format!("{top}px"));
-        let _ = HtmlElement::style(&space).set_property("height", &format!("{height}px"));
+        let _ = HtmlElement::style(&rows).set_property("top", &pixels(top));
+        let _ = HtmlElement::style(&space).set_property("height", &pixels(height));
         self.placement.update_value(|placement| placement.rows = top);
     }
 
@@ -336,4 +336,9 @@ impl Log {
         self.put_rows(rows + settled - top);
         self.placement.update_value(|placement| placement.top = settled);
     }
+}
+
+/// A length for a style. Whole pixels keep the code that writes fractions out of the WASM.
+fn pixels(length: f64) -> String {
+    format!("{}px", length.round() as i64)
 }

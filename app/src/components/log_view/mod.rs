@@ -28,7 +28,6 @@ pub fn LogView(log: Log, id: JobId, attempt: u32, live: Signal<bool>, state: Liv
     let panel = NodeRef::new();
     Effect::new(move |_| take_over(log, id, attempt));
     let start = (log.start == Start::End).then_some("end");
-    let empty = Memo::new(move |_| log.total() == 0);
 
     view! {
         <section class="log" aria-label="Output" node_ref=panel>
@@ -39,7 +38,7 @@ pub fn LogView(log: Log, id: JobId, attempt: u32, live: Signal<bool>, state: Liv
                 role="region"
                 aria-label="Lines"
                 data-start=start
-                data-wrapped=move || log.wrapped.get().to_string()
+                data-wrapped=move || log.wrapped.get().then_some("")
                 node_ref=log.scroller
                 on:scroll=move |_| log.scrolled()
                 on:keydown=move |event| on_scroll_key(log, &event)
@@ -50,9 +49,9 @@ pub fn LogView(log: Log, id: JobId, attempt: u32, live: Signal<bool>, state: Liv
                     </ol>
                 </div>
             </div>
-            <Show when=move || empty.get()>
-                <p class="log-empty">{move || if live.get() { "No output yet" } else { "It printed nothing" }}</p>
-            </Show>
+            <p class="log-empty" hidden=move || log.total() != 0>
+                {move || if live.get() { "No output yet" } else { "It printed nothing" }}
+            </p>
         </section>
     }
 }

@@ -4,7 +4,7 @@ use leptos::{html, prelude::*};
 
 use super::{log::Log, row::Time};
 use crate::{
-    components::{Icon, Shape},
+    components::{Shape, icon},
     live::{Connection, LiveState},
     model::JobId,
 };
@@ -42,46 +42,56 @@ pub fn ToolBar(
             </span>
             <span class="log-count">{move || count_text(total.get())}</span>
             <span class="grow"></span>
-            <Show when=move || !log.following.get() && live.get()>
-                <button class="log-tool" data-kind="follow" type="button" title="Follow (F)" on:click=move |_| log.follow()>
-                    <Icon shape=Shape::Down />
-                    "Follow"
-                </button>
-            </Show>
-            <Toggle shape=Shape::Wrap label="Wrap long lines (W)" on=log.wrapped press=move || log.wrapped.update(|wrapped| *wrapped = !*wrapped) />
-            <Toggle
-                shape=Shape::Clock
-                label="Times (T)"
-                on=Signal::derive(move || log.time.get() != Time::Hidden)
-                press=move || toggle_time(log)
-            />
+            <button
+                class="log-tool"
+                data-kind="follow"
+                type="button"
+                title="Follow (F)"
+                hidden=move || log.following.get() || !live.get()
+                on:click=move |_| log.follow()
+            >
+                {icon(Shape::Down)}
+                "Follow"
+            </button>
+            {toggle(
+                Shape::Wrap,
+                "Wrap long lines (W)",
+                move || log.wrapped.get(),
+                move || log.wrapped.update(|wrapped| *wrapped = !*wrapped),
+            )}
+            {toggle(Shape::Clock, "Times (T)", move || log.time.get() != Time::Hidden, move || toggle_time(log))}
             <a
                 class="log-tool"
                 href=format!("/api/jobs/{id}/output.txt?attempt={attempt}")
                 download=""
                 title="Download as text"
             >
-                <Icon shape=Shape::Download />
+                {icon(Shape::Download)}
                 <span class="sr-only">"Download as text"</span>
             </a>
             <button class="log-tool" type="button" title="Full screen" on:click=full_screen>
-                <Icon shape=Shape::Expand />
+                {icon(Shape::Expand)}
                 <span class="sr-only">"Full screen"</span>
             </button>
         </div>
     }
 }
 
-#[component]
-fn Toggle(
+fn toggle(
     shape: Shape,
     label: &'static str,
-    #[prop(into)] on: Signal<bool>,
+    on: impl Fn() -> bool + Send + 'static,
     press: impl Fn() + 'static,
 ) -> impl IntoView {
     view! {
-        <button class="log-tool" type="button" title=label aria-pressed=move || on.get().to_string() on:click=move |_| press()>
-            <Icon shape />
+        <button
+            class="log-tool"
+            type="button"
+            title=label
+            aria-pressed=move || if on() { "true" } else { "false" }
+            on:click=move |_| press()
+        >
+            {icon(shape)}
             <span class="sr-only">{label}</span>
         </button>
     }

@@ -13,7 +13,7 @@ static APPEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scr
 static RESTORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/restore.lua")));
 static READ: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/read.lua")));
 
-/// How many bytes of lines one read takes at most; one line more than fits is still taken.
+/// How many bytes of lines one read takes, about: the first few lines are taken however long they are.
 const READ_BYTES: usize = 256 * 1024;
 /// How many lines one read takes at most.
 const READ_LINES: usize = 4096;

@@ -10,12 +10,18 @@ local index = tonumber(ARGV[1]) + 1 - first
 if index < 0 or tonumber(ARGV[1]) >= last then
   return {last, {}}
 end
-local lines = redis.call('LRANGE', KEYS[1], index, index + tonumber(ARGV[2]) - 1)
-local bytes = 0
-for i, line in ipairs(lines) do
-  bytes = bytes + #line
-  if bytes > tonumber(ARGV[3]) then
-    return {last, {unpack(lines, 1, i)}}
+local most_lines, most_bytes = tonumber(ARGV[2]), tonumber(ARGV[3])
+local lines, bytes, step = {}, 0, 16
+while step > 0 do
+  local part = redis.call('LRANGE', KEYS[1], index + #lines, index + #lines + step - 1)
+  for _, line in ipairs(part) do
+    lines[#lines + 1] = line
+    bytes = bytes + #line
   end
+  if #part < step then
+    break
+  end
+  -- As many more as should fit, going by those so far: of long lines, thousands at once would be copied in vain.
+  step = math.floor(math.min(most_lines - #lines, (most_bytes - bytes) * #lines / bytes))
 end
 return {last, lines}

@@ -2,6 +2,7 @@
 
 mod application;
 mod browser;
+mod own;
 mod process;
 mod repo;
 mod stack;
@@ -11,6 +12,7 @@ mod wait;
 pub use self::{
     application::{App, TestRunner},
     browser::{Browser, location},
+    own::{OwnPostgres, OwnRedis},
     process::{Process, Said, is_alive, millrace},
     repo::Repo,
     stack::Stack,

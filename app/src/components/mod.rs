@@ -16,7 +16,6 @@ mod time;
 mod words;
 
 pub use board::BoardView;
-pub use copy::Snippet;
 pub use given::Given;
 pub use icon::{Shape, icon};
 pub use mark::Mark;

@@ -13,7 +13,7 @@ pub fn outlook(job: &Job) -> String {
         JobState::Running if job.cancel_requested => {
             "Stopping. The script has five seconds to end by itself.".to_owned()
         }
-        JobState::Running => format!("{}.", stage_name(job.stage.as_deref().unwrap_or("start"))),
+        JobState::Running => stage_text(job.stage.as_deref().unwrap_or("start")),
         JobState::Succeeded => "All done.".to_owned(),
         JobState::Failed => "Nothing more happens unless somebody retries it.".to_owned(),
         JobState::Canceled => "It was stopped. Retry it to run it again.".to_owned(),
@@ -32,15 +32,12 @@ fn scheduled_outlook(job: &Job) -> String {
 }
 
 /// A stage as what is being done.
-pub fn stage_name(stage: &str) -> String {
+fn stage_text(stage: &str) -> String {
     match stage {
-        "start" => "Starting".to_owned(),
-        "checkout" => "Checking out the repository".to_owned(),
-        "command" => "Running the script".to_owned(),
-        other => {
-            let mut letters = other.chars();
-            letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-        }
+        "start" => "Starting.".to_owned(),
+        "checkout" => "Checking out the repository; the script runs next.".to_owned(),
+        "command" => "The script runs. Its exit code decides.".to_owned(),
+        other => format!("Stage: {other}."),
     }
 }
 
@@ -104,7 +101,6 @@ mod tests {
 
     #[test]
     fn an_unknown_stage_is_shown_as_it_is() {
-        assert_eq!(stage_name("publish"), "Publish");
-        assert_eq!(stage_name(""), "");
+        assert_eq!(stage_text("publish"), "Stage: publish.");
     }
 }

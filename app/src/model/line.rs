@@ -37,6 +37,9 @@ pub struct OutputPage {
     /// Pass it as `after` to read on; absent at the present end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<u64>,
+    /// The first line that looks like an error, where the page was chosen to show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<u64>,
 }
 
 /// Which part of the output to show first.

@@ -4,13 +4,14 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use crate::components::{Mark, Snippet, Tone, notice};
+use crate::components::{Mark, Tone, notice};
 
 #[component]
 pub fn SignInPage() -> impl IntoView {
     let query = use_query_map();
-    let token = query.with_untracked(|query| query.get("token"));
     let error = query.with_untracked(|query| query.get("error"));
+    // A token that was refused is no use any more.
+    let token = query.with_untracked(|query| query.get("token")).filter(|_| error.is_none());
 
     view! {
         <Title text="Sign in" />
@@ -54,7 +55,7 @@ fn WithoutToken() -> impl IntoView {
             <code>"millrace up"</code>
             " prints a sign-in link when it starts. For a fresh one, run this on the machine where it runs:"
         </p>
-        <Snippet text=Signal::stored("millrace sign-in-link".to_owned()) />
+        <div class="snippet"><pre><code>"millrace sign-in-link"</code></pre></div>
         <p>"Then open the link that it prints in this browser."</p>
     }
 }

@@ -8,7 +8,7 @@ use super::{Block, Reader};
 /// How many lines a page shows first.
 const FIRST_LINES: u64 = 400;
 /// How many lines of context stand before the first error.
-const BEFORE_ERROR: u64 = 20;
+const BEFORE_ERROR: u64 = 10;
 /// How far the first error is looked for, in bytes; in what is longer than that the end says more.
 const SEARCH_BYTES: usize = 64 * 1024 * 1024;
 
@@ -69,13 +69,14 @@ impl Pages<'_> {
     /// The part that a page shows first.
     pub async fn window(&self, window: Window) -> anyhow::Result<OutputPage> {
         let total = self.reader.total(self.job, self.attempt).await?;
-        let after = match window {
-            Window::After(after) => after,
-            Window::Tail => total.saturating_sub(FIRST_LINES),
-            Window::FirstError => match self.first_error().await? {
-                Some(seq) => seq.saturating_sub(BEFORE_ERROR),
-                None => total.saturating_sub(FIRST_LINES),
-            },
+        let error = match window {
+            Window::FirstError => self.first_error().await?,
+            Window::After(_) | Window::Tail => None,
+        };
+        let after = match (window, error) {
+            (Window::After(after), _) => after,
+            (_, Some(error)) => error.saturating_sub(BEFORE_ERROR),
+            (_, None) => total.saturating_sub(FIRST_LINES),
         };
         let page = self.after(after, FIRST_LINES).await?;
         let mut lines = Vec::new();
@@ -84,7 +85,7 @@ impl Pages<'_> {
                 lines.push(serde_json::from_slice::<Line>(line)?);
             }
         }
-        Ok(OutputPage { lines, total: page.total, next: page.next })
+        Ok(OutputPage { lines, total: page.total, next: page.next, error })
     }
 
     /// The number of the first line that looks like an error.

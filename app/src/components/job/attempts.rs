@@ -54,7 +54,8 @@ fn summary(attempt: &Attempt) -> String {
         .commit
         .as_ref()
         .map(|commit| format!("commit {}", commit.chars().take(12).collect::<String>()));
-    [attempt.error.clone(), Some(format!("on {}", attempt.runner)), commit, lines]
+    let error = attempt.error.as_deref().map(|error| error.trim_end_matches('.').to_owned());
+    [error, Some(format!("on {}", attempt.runner)), commit, lines]
         .into_iter()
         .flatten()
         .collect::<Vec<_>>()
@@ -75,7 +76,7 @@ mod tests {
             started_at: Timestamp(0),
             finished_at: Some(Timestamp(1)),
             exit_code: Some(3),
-            error: Some("exit code 3".to_owned()),
+            error: Some("exit code 3.".to_owned()),
             commit: Some("0123456789abcdef".to_owned()),
             lines: Some(42),
         };

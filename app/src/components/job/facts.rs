@@ -8,7 +8,7 @@ use crate::{
         notice::{Tone, notice},
         state::{state_icon, state_name},
         time::{ago, elapsed, utc_text},
-        words::{outlook, repository_name, stage_name, trigger_name},
+        words::{outlook, trigger_name},
     },
     live::Clock,
     model::{Attempt, Job, JobState, NewJob},
@@ -30,25 +30,22 @@ pub fn facts(shown: Shown, clock: Clock, script: Option<String>) -> impl IntoVie
                 {move || shown.problem.get().map(|message| notice(Tone::Problem, message))}
                 {actions(shown, copy_address)}
             </header>
-            <details class="facts-more" open>
-                <summary>"Details"</summary>
+            <input class="sr-only facts-toggle" type="checkbox" id="facts-toggle" />
+            <label class="facts-label" for="facts-toggle">"Details"</label>
+            <div class="facts-more">
                 <dl>{move || details(clock, &job.read(), shown.attempts.read().last())}</dl>
                 {script.map(|script| view! { <h2>"Script"</h2><pre class="script" tabindex="0"><code>{script}</code></pre> })}
-            </details>
+            </div>
         </aside>
     }
 }
 
 /// State, stage and elapsed time, and what happens next.
 fn standing(clock: Clock, job: &Job) -> impl IntoView + use<> {
-    let headline = match &job.stage {
-        Some(stage) if job.state == JobState::Running => stage_name(stage),
-        _ => state_name(job.state).to_owned(),
-    };
     view! {
         <p class="standing-head">
             {state_icon(job.state)}
-            <strong>{headline}</strong>
+            <strong>{state_name(job.state)}</strong>
             <span class="standing-time">{elapsed(clock, job.started_at, job.finished_at)}</span>
         </p>
         <p class="standing-next">{next_text(job)}</p>
@@ -77,7 +74,7 @@ fn details(clock: Clock, job: &Job, latest: Option<&Attempt>) -> impl IntoView +
     let commit =
         latest.and_then(|attempt| attempt.commit.as_ref()).map(|commit| commit.chars().take(12).collect());
     let texts = [
-        ("Repository", Some(repository_name(&job.repository).to_owned())),
+        ("Repository", Some(job.repository.clone())),
         ("Ref", Some(job.git_ref.clone().unwrap_or_else(|| "default branch".to_owned()))),
         ("Commit", commit),
         ("Asked by", Some(asked_by)),

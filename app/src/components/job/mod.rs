@@ -161,6 +161,7 @@ pub fn JobView(loaded: Given<Loaded>) -> impl IntoView {
     let Loaded { job, script, attempts, attempt, output, pinned, tab, refusal } = loaded.0;
     let start = match first_window(&attempts, attempt) {
         Window::Tail => Start::End,
+        Window::FirstError if output.error.is_none() => Start::End,
         Window::After(_) | Window::FirstError => Start::Page,
     };
     let shown = Shown {

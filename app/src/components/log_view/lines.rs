@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn page(range: RangeInclusive<u64>, total: u64) -> OutputPage {
-        OutputPage { lines: lines(range), total, next: None }
+        OutputPage { lines: lines(range), total, next: None, error: None }
     }
 
     fn held(lines: &Lines) -> usize {
@@ -239,7 +239,7 @@ mod tests {
     fn colours_go_on_over_lines_that_follow_each_other() {
         let mut red = lines(1..=2);
         red[0].line = "\x1b[31mred".to_owned();
-        let log = Lines::new(&OutputPage { lines: red, total: 2, next: None });
+        let log = Lines::new(&OutputPage { lines: red, total: 2, next: None, error: None });
         assert_ne!(log.get(2).unwrap().start, Style::default());
     }
 }

@@ -60,6 +60,8 @@ pub struct Log {
     pub time: RwSignal<Time>,
     /// The line that the address names.
     pub linked: RwSignal<Option<u64>>,
+    /// The first line that looks like an error.
+    error: Option<u64>,
     pub(super) lines: RwSignal<Lines>,
     /// The lines that are rendered, from and to.
     pub(super) shown: RwSignal<(u64, u64)>,
@@ -84,6 +86,7 @@ impl Log {
             wrapped: RwSignal::new(false),
             time: RwSignal::new(Time::Hidden),
             linked: RwSignal::new(None),
+            error: page.error,
             lines: RwSignal::new(Lines::new(page)),
             shown: RwSignal::new(shown),
             scroller: NodeRef::new(),
@@ -130,7 +133,11 @@ impl Log {
                     seq,
                     entry: lines.get(seq).cloned(),
                     time,
-                    mark: if linked == Some(seq) { Mark::Linked } else { Mark::None },
+                    mark: match seq {
+                        _ if linked == Some(seq) => Mark::Linked,
+                        _ if self.error == Some(seq) => Mark::Error,
+                        _ => Mark::None,
+                    },
                 })
                 .collect()
         })

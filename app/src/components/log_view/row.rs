@@ -24,11 +24,14 @@ pub enum Time {
     Shown(i32),
 }
 
-/// Whether the address names this line.
+/// What is special about a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Mark {
     None,
+    /// The address names it.
     Linked,
+    /// It is the first that looks like an error.
+    Error,
 }
 
 impl Row {
@@ -50,7 +53,11 @@ pub fn row_view(row: Row) -> impl IntoView {
         <li
             class="line"
             data-stream=stream
-            data-linked=(mark == Mark::Linked).then_some("")
+            data-mark=match mark {
+                Mark::None => None,
+                Mark::Linked => Some("linked"),
+                Mark::Error => Some("error"),
+            }
             data-continues=continues.then_some("")
         >
             <a class="line-number" href=format!("#L{seq}")>{seq}</a>

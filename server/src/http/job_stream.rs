@@ -164,8 +164,9 @@ impl Viewer {
                                 yield lines.encoded(self.encoding);
                             }
                             Ok(Frame::Status(status)) => yield status,
-                            // Lines that overlap or leave a gap, the end, or missed frames: look at what is stored.
-                            Ok(Frame::Lines(_) | Frame::Ended(_)) | Err(RecvError::Lagged(_)) => break,
+                            // Lines that overlap or leave a gap, the beginning, the end, or missed frames: look at
+                            // what is stored.
+                            Ok(Frame::Began | Frame::Lines(_) | Frame::Ended(_)) | Err(RecvError::Lagged(_)) => break,
                             Err(RecvError::Closed) => return,
                         },
                         () = sleep_until(heartbeat.min(self.deadline)) => {

@@ -33,6 +33,8 @@ const BACKLOG: usize = 32;
 /// Something that every viewer of an attempt gets.
 #[derive(Clone, Debug)]
 pub enum Frame {
+    /// Following has begun: what was printed before comes in no frame, and whoever read too early reads again.
+    Began,
     Lines(Arc<SharedLines>),
     /// The job changed; encoded.
     Status(Bytes),
@@ -152,6 +154,9 @@ impl Hub {
         let channel = self.lifecycle.queue().keys().output_bell(job);
         let mut ring = self.lifecycle.queue().bells().listen(&channel);
         let mut cursor = self.reader.total(job, attempt).await.unwrap_or(0);
+        if let Some(tail) = tail.upgrade() {
+            let _ = tail.frames.send(Frame::Began);
+        }
         let mut tick = interval(POLL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut polls = 0;

@@ -88,12 +88,11 @@ async fn only_scripts_with_the_pages_nonce_run() {
         assert!(policy.contains("default-src 'none'"), "{policy}");
         let script_source = policy.split(';').find(|part| part.trim().starts_with("script-src")).unwrap();
         assert!(!script_source.contains("'unsafe-inline'"), "{policy}");
-        assert!(page.matches("<script").count() >= 1);
-        assert_eq!(
-            page.matches("<script").count(),
-            page.matches(&format!("nonce=\"{nonce}\"")).count(),
-            "{page}"
-        );
+        let scripts: Vec<&str> =
+            page.split("<script").skip(1).filter_map(|rest| rest.split('>').next()).collect();
+        assert!(!scripts.is_empty());
+        let with_nonce = format!("nonce=\"{nonce}\"");
+        assert!(scripts.iter().all(|tag| tag.contains(&with_nonce)), "{page}");
         nonces.push(nonce);
     }
     assert_ne!(nonces[0], nonces[1], "each page has its own");

@@ -41,6 +41,7 @@ pub struct LiveState {
     streams: StoredValue<u32>,
 }
 
+#[expect(clippy::new_without_default, reason = "it makes signals, which belong to whoever asks for them")]
 impl LiveState {
     pub fn new() -> Self {
         Self { shown: RwSignal::new(Connection::None), streams: StoredValue::new(0) }

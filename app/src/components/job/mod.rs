@@ -129,17 +129,15 @@ impl Shown {
                 // It was retried; its next attempt may have begun already.
                 self.ended.set(false);
             }
-            if waits && self.job.read_untracked().attempt > 0 {
-                if !self.polling.get_value() {
-                    self.polling.set_value(true);
-                    set_timeout(
-                        move || {
-                            self.polling.set_value(false);
-                            self.refresh();
-                        },
-                        POLL,
-                    );
-                }
+            if waits && self.job.read_untracked().attempt > 0 && !self.polling.get_value() {
+                self.polling.set_value(true);
+                set_timeout(
+                    move || {
+                        self.polling.set_value(false);
+                        self.refresh();
+                    },
+                    POLL,
+                );
             }
         });
     }

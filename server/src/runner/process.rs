@@ -7,14 +7,17 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
-    time::timeout,
+    sync::watch,
 };
 
 use super::{AttemptOutput, StopSignal, output::now};
 use crate::output::{PrintedLine, Splitter};
 
-/// How long output is still read after the child has ended: something that left its group may hold the pipe open.
+/// How long a pipe may stay silent after the child has ended: something that left its group may hold it open.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// What is read at most after the child has ended. No pipe holds more, so all that the child wrote is within it, and what
+/// left its group cannot print for ever.
+const LAST_BYTES: usize = 1 << 20;
 /// How much is read at once.
 const READ_BYTES: usize = 64 * 1024;
 
@@ -52,10 +55,11 @@ pub(super) async fn run(
     let group = Group::of(&child);
     let stdout = child.stdout.take();
     let stderr = child.stderr.take();
+    let (end, ended) = watch::channel(false);
     let listening = async {
         tokio::join!(
-            listen(stdout, Stream::Stdout, output, limits.line_bytes),
-            listen(stderr, Stream::Stderr, output, limits.line_bytes),
+            listen(stdout, Stream::Stdout, output, limits.line_bytes, ended.clone()),
+            listen(stderr, Stream::Stderr, output, limits.line_bytes, ended.clone()),
         );
     };
     tokio::pin!(listening);
@@ -75,8 +79,10 @@ pub(super) async fn run(
     };
     // Whatever it started in its group ends with it.
     group.signal(Signal::KILL);
+    // Nobody receives any more when everything was heard.
+    let _ = end.send(true);
     if !heard_all {
-        let _ = timeout(LAST_WORDS, listening).await;
+        listening.await;
     }
     if stopping {
         return Ok(Exit::Stopped);
@@ -121,22 +127,32 @@ impl Group {
     }
 }
 
-/// Reads a pipe to its end, line by line.
+/// Reads a pipe line by line to its end, or, once the child has `ended`, until it falls silent. However long `output` makes
+/// this wait, nothing that the child wrote is left in the pipe.
 async fn listen(
     pipe: Option<impl AsyncRead + Unpin>,
     stream: Stream,
     output: &AttemptOutput,
     line_bytes: usize,
+    mut ended: watch::Receiver<bool>,
 ) {
     let Some(mut pipe) = pipe else { return };
     let mut splitter = Splitter::new(line_bytes);
     let mut buffer = vec![0; READ_BYTES];
     let mut lines = Vec::new();
-    loop {
-        let read = match pipe.read(&mut buffer).await {
+    let mut last_bytes = 0;
+    while last_bytes < LAST_BYTES {
+        let read = tokio::select! {
+            read = pipe.read(&mut buffer) => read,
+            () = silence(&mut ended) => break,
+        };
+        let read = match read {
             Ok(0) | Err(_) => break,
             Ok(read) => read,
         };
+        if *ended.borrow() {
+            last_bytes += read;
+        }
         let timestamp = now();
         splitter.feed(&buffer[..read], |piece| {
             lines.push(PrintedLine {
@@ -155,5 +171,56 @@ async fn listen(
     });
     for line in lines {
         output.line(line).await;
+    }
+}
+
+/// Returns when the child has ended and then some time has passed.
+async fn silence(ended: &mut watch::Receiver<bool>) {
+    // The sender outlives all listeners.
+    let _ = ended.wait_for(|ended| *ended).await;
+    tokio::time::sleep(LAST_WORDS).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::stop::stop_signal, *};
+
+    const LIMITS: Limits = Limits { kill_after: Duration::from_secs(5), line_bytes: 16 * 1024 };
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_comes_long_after_the_end_gets_everything() {
+        let (output, mut lines) = AttemptOutput::channel();
+        let (_stopper, stop) = stop_signal();
+        let mut command = shell("seq 10000");
+
+        let running = tokio::spawn(async move { run(&mut command, &output, &stop, &LIMITS).await });
+        // Not to wait for something: this is how slow the reader is.
+        tokio::time::sleep(2 * LAST_WORDS).await;
+        let mut heard = Vec::new();
+        while let Some(line) = lines.recv().await {
+            heard.push(line.text);
+        }
+
+        assert_eq!(running.await.unwrap().unwrap(), Exit::Code(0));
+        assert_eq!(heard, (1..=10_000).map(|number| number.to_string()).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn what_left_the_group_and_goes_on_printing_does_not_keep_it_from_ending() {
+        let (output, mut lines) = AttemptOutput::channel();
+        let (_stopper, stop) = stop_signal();
+        let mut command = shell("setsid yes & echo $!");
+        tokio::spawn(async move { while lines.recv().await.is_some() {} });
+
+        let exit = run(&mut command, &output, &stop, &LIMITS).await.unwrap();
+
+        // The reader is gone now, and `yes` ends by its next write.
+        assert_eq!(exit, Exit::Code(0));
     }
 }

@@ -115,7 +115,7 @@ async fn the_next_job_sees_a_new_commit_a_forced_one_and_a_deleted_branch() {
     app.repo.commit("file", "below");
     assert_eq!(read(&app, "branch/below").await, "below");
 
-    assert_eq!(mirrors(&app), [mirror.clone()], "one mirror for the repository");
+    assert_eq!(mirrors(&app), std::slice::from_ref(&mirror), "one mirror for the repository");
     assert!(mirror.join("marker").exists(), "the mirror is kept, not made anew");
 }
 

@@ -1,5 +1,7 @@
 //! Tests of the whole server: a real Postgres, a real Redis, real git, and the real application on a port of its own.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
+
 mod harness;
 
 mod bad_input;

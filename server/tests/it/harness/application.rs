@@ -14,7 +14,6 @@ use millrace::{
     runner::{CommandExecutor, Runner, unique_name},
     secret,
 };
-use redis::AsyncCommands;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -392,11 +391,6 @@ impl App {
         );
         let pattern = format!("*{}*", self.config.redis.prefix);
         script.arg(pattern).invoke_async::<()>(&mut self.queue().connection()).await.unwrap();
-    }
-
-    /// The keys of this test in Redis that match.
-    pub async fn redis_keys(&self, pattern: &str) -> Vec<String> {
-        self.queue().connection().keys(format!("*{}*{pattern}", self.config.redis.prefix)).await.unwrap()
     }
 }
 

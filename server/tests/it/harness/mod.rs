@@ -10,14 +10,14 @@ mod stream;
 mod wait;
 
 pub use self::{
-    application::{App, TestRunner},
+    application::App,
     browser::{Browser, location},
     own::{OwnPostgres, OwnRedis},
     process::{Process, Said, is_alive, millrace},
     repo::Repo,
     stack::Stack,
     stream::{Event, EventStream, lines_of},
-    wait::{Gate, LIMIT, eventually, until},
+    wait::{Gate, eventually, until},
 };
 
 use app::model::{Line, Stream};

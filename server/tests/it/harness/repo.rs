@@ -1,10 +1,6 @@
 //! A git repository for jobs to work on.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 /// A repository with a working tree, made with the installed git.
 pub struct Repo {
@@ -25,10 +21,6 @@ impl Repo {
         let repo = Self { path };
         repo.git(&["init", "--quiet", "--initial-branch=main", "."]);
         repo
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     pub fn address(&self) -> String {

@@ -89,7 +89,8 @@ fn browser_journeys(scratch: &Scratch, tally: &mut Tally) -> Result<()> {
     let directory = workspace::root().join("end2end");
     node::install_locked(&directory)?;
     let step = Step::begin("Compile Millrace for the journeys");
-    step.run(cargo().arg("build").args(PRODUCT))?;
+    // With a test, and so with the features that the Rust tests were built with: nothing is compiled twice.
+    step.run(cargo().arg("build").args(PRODUCT).args(["--test", "it"]))?;
     step.done();
 
     let report = directory.join("results/report.json");

@@ -158,6 +158,8 @@ pub(super) fn plain(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn block() -> Block {
@@ -188,5 +190,28 @@ mod tests {
     fn the_boards_line_is_plain_text() {
         assert_eq!(plain("10%\r 50%\r\x1b[32mdone\x1b[0m\u{7}\r"), "done");
         assert_eq!(plain(&"x".repeat(1000)).len(), LAST_LINE_CHARS);
+    }
+
+    /// Lines `numbers` as a block; `None` for none.
+    fn block_of(numbers: std::ops::RangeInclusive<u64>) -> Option<Block> {
+        let (first, last) = (*numbers.start(), *numbers.end());
+        let lines: String = numbers.map(|seq| format!("{{\"seq\":{seq}}}\n")).collect();
+        (first <= last).then(|| Block { first, last, lines: lines.into() })
+    }
+
+    proptest! {
+        #[test]
+        fn a_block_is_what_lies_between_any_cursor_and_limit(
+            first in 1_u64..50,
+            length in 1_u64..50,
+            after in 0_u64..120,
+            count in 1_u64..60,
+        ) {
+            let last = first + length - 1;
+            let whole = block_of(first..=last).unwrap();
+
+            prop_assert_eq!(whole.clone().after(after), block_of(first.max(after + 1)..=last));
+            prop_assert_eq!(Some(whole.take(count)), block_of(first..=last.min(first + count - 1)));
+        }
     }
 }

@@ -90,6 +90,8 @@ fn char_length(first: u8) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn split(limit: usize, parts: &[&[u8]]) -> Vec<(String, bool)> {
@@ -141,5 +143,44 @@ mod tests {
     #[test]
     fn binary_garbage_becomes_readable_text() {
         assert_eq!(split(80, &[b"\xff\xfe\x00\n"]), whole(&["\u{FFFD}\u{FFFD}\u{0}"]));
+    }
+
+    /// Bytes as programs print them: text, line breaks and now and then anything.
+    fn printed() -> impl Strategy<Value = Vec<u8>> {
+        let part = prop_oneof![
+            4 => "[a-z]{1,9}".prop_map(String::into_bytes),
+            3 => "\\PC{1,5}".prop_map(String::into_bytes),
+            3 => Just(b"\n".to_vec()),
+            1 => Just(b"\r\n".to_vec()),
+            2 => any::<Vec<u8>>(),
+        ];
+        prop::collection::vec(part, 0..20).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn where_the_reads_cut_makes_no_difference(
+            bytes in printed(),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..9),
+            limit in 4_usize..40,
+        ) {
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let parts: Vec<&[u8]> = cuts.windows(2).map(|ends| &bytes[ends[0]..ends[1]]).collect();
+
+            prop_assert_eq!(split(limit, &parts), split(limit, &[&bytes]));
+        }
+
+        #[test]
+        fn text_comes_out_as_it_went_in(text in "(\\PC|\n){0,200}", limit in 4_usize..40) {
+            let pieces = split(limit, &[text.as_bytes()]);
+
+            prop_assert!(pieces.iter().all(|(piece, _)| piece.len() <= limit));
+            let joined: String =
+                pieces.iter().map(|(piece, continues)| format!("{piece}{}", if *continues { "" } else { "\n" })).collect();
+            let ended = if text.is_empty() || text.ends_with('\n') { text } else { text + "\n" };
+            prop_assert_eq!(joined, ended);
+        }
     }
 }

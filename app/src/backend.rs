@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use http::request::Parts;
+use http::{StatusCode, request::Parts};
 use leptos::prelude::use_context;
-use server_fn::error::ServerFnUrlError;
+use server_fn::{ServerFn, error::ServerFnUrlError};
 
 use crate::model::{
     ApiError, Board, Job, JobDetail, JobFilter, JobId, JobPage, NewJob, OutputPage, Person, Window,
@@ -56,21 +56,38 @@ pub(crate) fn redirect(path: &str) {
     leptos_axum::redirect(path);
 }
 
-/// Sends a browser without the WASM back to the form at `address`, with what was wrong. Others get the error as the answer.
-pub(crate) fn return_to_form(address: &str, function: &str, error: &ApiError) {
+/// Answers a form that is refused. A browser without the WASM is sent back: to `form`, with what was wrong, or to where it
+/// came from. Others get the error with its status.
+pub(crate) fn refuse<Function: ServerFn>(error: &ApiError, form: Option<&str>) {
     let wants_page = request().is_ok_and(|request| {
         let accept = request.headers.get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok());
         accept.is_some_and(|accept| accept.contains("text/html"))
     });
-    let refused =
-        ServerFnUrlError::new(function, error.clone()).to_url(&format!("http://localhost{address}"));
-    if let (true, Ok(url)) = (wants_page, refused) {
-        redirect(&format!("{}?{}", url.path(), url.query().unwrap_or_default()));
+    match form {
+        _ if !wants_page => set_status(error),
+        Some(form) => {
+            let url = ServerFnUrlError::new(Function::PATH, error.clone())
+                .to_url(&format!("http://localhost{form}"));
+            if let Ok(url) = url {
+                redirect(&format!("{}?{}", url.path(), url.query().unwrap_or_default()));
+            }
+        }
+        // Leptos sends it there.
+        None => {}
     }
 }
 
-/// Sets the status of the page that is being rendered.
-pub(crate) fn set_status(status: http::StatusCode) {
+/// Answers with the status that fits what went wrong.
+pub(crate) fn set_status(error: &ApiError) {
+    let status = match error {
+        ApiError::SignIn => StatusCode::UNAUTHORIZED,
+        ApiError::Forbidden(_) => StatusCode::FORBIDDEN,
+        ApiError::NotFound(_) => StatusCode::NOT_FOUND,
+        ApiError::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        ApiError::Conflict(_) => StatusCode::CONFLICT,
+        ApiError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        ApiError::Internal | ApiError::Unreachable => StatusCode::INTERNAL_SERVER_ERROR,
+    };
     if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
         response.set_status(status);
     }

@@ -30,9 +30,9 @@ pub fn App() -> impl IntoView {
     }
 }
 
-/// What stands in the browser's tab. On the server Leptos puts it into the HTML as it is, and a job's title is the text of
-/// whoever asked for it; the browser takes it as text.
+/// What stands in the browser's tab. Leptos puts it into the HTML as it is, and a job's title is the text of whoever asked
+/// for it.
 fn tab_title(title: String) -> String {
     let title = if title.is_empty() { "Millrace".to_owned() } else { format!("{title} · Millrace") };
-    if cfg!(feature = "ssr") { title.replace('&', "&amp;").replace('<', "&lt;") } else { title }
+    title.replace('&', "&amp;").replace('<', "&lt;")
 }

@@ -1,8 +1,6 @@
 //! Making jobs and telling them what to do.
 
 use leptos::{prelude::*, server};
-#[cfg(feature = "ssr")]
-use server_fn::ServerFn;
 
 use crate::model::{ApiError, JobDetail, JobId, NewJob};
 
@@ -13,7 +11,7 @@ pub async fn create_job(job: NewJob) -> Result<JobId, ApiError> {
     let made = backend.create_job(&person, job.clone()).await;
     match &made {
         Ok(made) => crate::backend::redirect(&format!("/jobs/{}", made.id)),
-        Err(error) => crate::backend::return_to_form(&job.address(), CreateJob::PATH, error),
+        Err(error) => crate::backend::refuse::<CreateJob>(error, Some(&job.address())),
     }
     made.map(|job| job.id)
 }
@@ -28,14 +26,17 @@ pub async fn job(id: JobId) -> Result<JobDetail, ApiError> {
 #[server]
 pub async fn cancel_job(id: JobId) -> Result<(), ApiError> {
     let (backend, person) = crate::backend::caller().await?;
-    backend.cancel_job(&person, id).await
+    backend
+        .cancel_job(&person, id)
+        .await
+        .inspect_err(|error| crate::backend::refuse::<CancelJob>(error, None))
 }
 
 /// Puts a finished job into the queue again, as a new attempt.
 #[server]
 pub async fn retry_job(id: JobId) -> Result<(), ApiError> {
     let (backend, person) = crate::backend::caller().await?;
-    backend.retry_job(&person, id).await
+    backend.retry_job(&person, id).await.inspect_err(|error| crate::backend::refuse::<RetryJob>(error, None))
 }
 
 /// Repositories of earlier jobs, the latest used first, to choose from.

@@ -9,7 +9,7 @@ use leptos::{
 use wasm_bindgen::JsCast;
 use web_sys::Element;
 
-use super::palette::Palette;
+use super::palette::palette;
 
 /// A year, in seconds.
 const COOKIE_AGE: u32 = 31_536_000;
@@ -50,8 +50,8 @@ pub fn Overlays() -> impl IntoView {
         window_event_listener(leptos::ev::click, move |event| on_click(overlay, &event));
     });
     view! {
-        <Palette overlay />
-        <Shortcuts overlay />
+        {palette(overlay)}
+        {shortcuts(overlay)}
     }
 }
 
@@ -65,6 +65,7 @@ fn on_key(overlay: RwSignal<Option<Overlay>>, event: &KeyboardEvent) {
             "?" => overlay.set(Some(Overlay::Shortcuts)),
             "b" => go_to("/"),
             "n" => go_to("/new"),
+            "escape" => close_menus(None),
             _ => return,
         }
         event.prevent_default();
@@ -72,6 +73,7 @@ fn on_key(overlay: RwSignal<Option<Overlay>>, event: &KeyboardEvent) {
 }
 
 fn on_click(overlay: RwSignal<Option<Overlay>>, event: &MouseEvent) {
+    close_menus(target_of(event));
     let opens = target_of(event)
         .and_then(|target| target.closest("[data-opens]").ok().flatten())
         .and_then(|button| button.get_attribute("data-opens"));
@@ -80,6 +82,15 @@ fn on_click(overlay: RwSignal<Option<Overlay>>, event: &MouseEvent) {
         Some("shortcuts") => overlay.set(Some(Overlay::Shortcuts)),
         Some("theme") => toggle_theme(),
         _ => {}
+    }
+}
+
+/// Closes the open menu unless `target` is its button, which does so by itself.
+fn close_menus(target: Option<Element>) {
+    let button = target.and_then(|target| target.closest("summary").ok().flatten());
+    if let (None, Ok(Some(menu))) = (button, document().query_selector("details.menu[open]")) {
+        // Fails for no name that a browser accepts.
+        let _ = menu.remove_attribute("open");
     }
 }
 
@@ -140,8 +151,7 @@ pub fn is_backdrop(event: &MouseEvent) -> bool {
     target_of(event).is_some_and(|target| target.tag_name() == "DIALOG")
 }
 
-#[component]
-fn Shortcuts(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
+fn shortcuts(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
     let dialog = NodeRef::new();
     show_while(dialog, overlay, Overlay::Shortcuts);
     let groups = KEYS

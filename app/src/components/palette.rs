@@ -65,60 +65,78 @@ fn offers(typed: &str, jobs: &[Job]) -> Vec<Offer> {
     offers
 }
 
-#[component]
-pub fn Palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
-    let dialog = NodeRef::new();
-    let input = NodeRef::<html::Input>::new();
-    let (typed, jobs) = (RwSignal::new(String::new()), RwSignal::new(Vec::new()));
-    let chosen = RwSignal::new(0_usize);
-    let offered = Memo::new(move |_| jobs.with(|jobs| offers(&typed.read(), jobs)));
-    show_while(dialog, overlay, Overlay::Palette);
+/// What is typed, what is offered for it, and which of that is chosen.
+#[derive(Clone, Copy)]
+struct Search {
+    overlay: RwSignal<Option<Overlay>>,
+    typed: RwSignal<String>,
+    jobs: RwSignal<Vec<Job>>,
+    offered: Memo<Vec<Offer>>,
+    chosen: RwSignal<usize>,
+}
 
-    Effect::new(move |_| {
-        if overlay.get() != Some(Overlay::Palette) {
-            return;
-        }
-        typed.set(String::new());
-        chosen.set(0);
-        if let Some(input) = input.get_untracked() {
-            input.set_value("");
-        }
+impl Search {
+    fn new(overlay: RwSignal<Option<Overlay>>) -> Self {
+        let (typed, jobs) = (RwSignal::new(String::new()), RwSignal::new(Vec::new()));
+        let offered = Memo::new(move |_| jobs.with(|jobs| offers(&typed.read(), jobs)));
+        Self { overlay, typed, jobs, offered, chosen: RwSignal::new(0) }
+    }
+
+    /// Starts from nothing typed, with the jobs of the board.
+    fn begin(self) {
+        self.type_in(String::new());
         spawn_local(async move {
             // Without an answer the palette still has its commands.
             if let Ok(answer) = ask(ReadBoard::url()).await
                 && let Ok(board) = serde_json::from_str::<Board>(&answer)
             {
-                jobs.set([board.running, board.waiting, board.finished].concat());
+                self.jobs.set([board.running, board.waiting, board.finished].concat());
             }
         });
-    });
+    }
 
-    let run = move |offer: Offer| {
-        overlay.set(None);
-        match offer {
-            Offer::Page { address, .. } => go_to(address),
-            Offer::Theme => toggle_theme(),
-            Offer::Shortcuts => overlay.set(Some(Overlay::Shortcuts)),
-            Offer::Job(job) => go_to(&format!("/jobs/{}", job.id)),
-            Offer::JobById(id) => go_to(&format!("/jobs/{id}")),
-        }
-    };
-    let on_key = move |event: KeyboardEvent| {
-        let count = offered.with_untracked(Vec::len).max(1);
+    fn type_in(self, typed: String) {
+        self.typed.set(typed);
+        self.chosen.set(0);
+    }
+
+    fn on_key(self, event: &KeyboardEvent) {
+        let count = self.offered.with_untracked(Vec::len).max(1);
         match event.key().as_str() {
-            "ArrowDown" => chosen.update(|index| *index = (*index + 1) % count),
-            "ArrowUp" => chosen.update(|index| *index = (*index + count - 1) % count),
-            "Enter" => {
-                if let Some(offer) =
-                    offered.with_untracked(|offers| offers.get(chosen.get_untracked()).cloned())
-                {
-                    run(offer);
-                }
-            }
+            "ArrowDown" => self.chosen.update(|index| *index = (*index + 1) % count),
+            "ArrowUp" => self.chosen.update(|index| *index = (*index + count - 1) % count),
+            "Enter" => self.run(self.chosen.get_untracked()),
             _ => return,
         }
         event.prevent_default();
-    };
+    }
+
+    /// Does what was offered.
+    fn run(self, index: usize) {
+        let Some(offer) = self.offered.with_untracked(|offers| offers.get(index).cloned()) else { return };
+        self.overlay.set(None);
+        match offer {
+            Offer::Page { address, .. } => go_to(address),
+            Offer::Theme => toggle_theme(),
+            Offer::Shortcuts => self.overlay.set(Some(Overlay::Shortcuts)),
+            Offer::Job(job) => go_to(&format!("/jobs/{}", job.id)),
+            Offer::JobById(id) => go_to(&format!("/jobs/{id}")),
+        }
+    }
+}
+
+pub fn palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
+    let (dialog, input) = (NodeRef::new(), NodeRef::<html::Input>::new());
+    let search = Search::new(overlay);
+    show_while(dialog, overlay, Overlay::Palette);
+    Effect::new(move |_| {
+        if overlay.get() == Some(Overlay::Palette) {
+            search.begin();
+            if let Some(input) = input.get_untracked() {
+                input.set_value("");
+            }
+        }
+    });
 
     view! {
         <dialog
@@ -136,45 +154,39 @@ pub fn Palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
                         role="combobox"
                         aria-expanded="true"
                         aria-controls="palette-offers"
-                        aria-label="A command, a job's title, repository or id"
-                        aria-activedescendant=move || format!("offer-{}", chosen.get())
+                        aria-label="A command, or a job's title, repository or id"
+                        aria-activedescendant=move || format!("offer-{}", search.chosen.get())
                         placeholder="A command, or a job's title, repository or id"
                         autocomplete="off"
                         spellcheck="false"
                         node_ref=input
-                        on:input=move |event| {
-                            typed.set(event_target_value(&event));
-                            chosen.set(0);
-                        }
-                        on:keydown=on_key
+                        on:input=move |event| search.type_in(event_target_value(&event))
+                        on:keydown=move |event| search.on_key(&event)
                     />
                 </label>
-                <ul id="palette-offers" role="listbox" aria-label="Offers">
-                    {move || {
-                        offered
-                            .get()
-                            .into_iter()
-                            .enumerate()
-                            .map(|(index, offer)| {
-                                let chosen_offer = offer.clone();
-                                view! {
-                                    <li
-                                        id=format!("offer-{index}")
-                                        role="option"
-                                        aria-selected=move || (chosen.get() == index).to_string()
-                                        on:click=move |_| run(chosen_offer.clone())
-                                    >
-                                        {offer_view(&offer)}
-                                    </li>
-                                }
-                            })
-                            .collect_view()
-                    }}
-                </ul>
-                <p class="palette-empty" hidden=move || !offered.read().is_empty()>"Nothing here is called that."</p>
+                <ul id="palette-offers" role="listbox" aria-label="Offers">{move || offer_list(search)}</ul>
+                <p class="palette-empty" hidden=move || !search.offered.read().is_empty()>
+                    "Nothing here is called that."
+                </p>
             </div>
         </dialog>
     }
+}
+
+fn offer_list(search: Search) -> impl IntoView {
+    let row = |(index, offer): (usize, &Offer)| {
+        view! {
+            <li
+                id=format!("offer-{index}")
+                role="option"
+                aria-selected=move || if search.chosen.get() == index { "true" } else { "false" }
+                on:click=move |_| search.run(index)
+            >
+                {offer_view(offer)}
+            </li>
+        }
+    };
+    search.offered.with(|offers| offers.iter().enumerate().map(row).collect_view())
 }
 
 fn offer_view(offer: &Offer) -> impl IntoView + use<> {

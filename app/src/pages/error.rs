@@ -2,13 +2,12 @@
 
 use leptos::prelude::*;
 
-use super::answer;
-use crate::{components::Mark, model::ApiError};
+use crate::{backend, components::Mark, model::ApiError};
 
 /// Sets the status as well.
 #[component]
 pub fn ErrorPage(#[prop(into)] title: String, error: ApiError) -> impl IntoView {
-    answer::set_status(&error);
+    backend::set_status(&error);
     view! {
         <section class="error-page">
             <span class="text-muted"><Mark /></span>

@@ -7,7 +7,7 @@ use leptos_router::{
     params::ParamsMap,
 };
 
-use super::{answer, error::ErrorPage};
+use super::{error::ErrorPage, refusal::refusal};
 use crate::{
     api::{self, CancelJob, RetryJob},
     components::{
@@ -29,7 +29,7 @@ struct Asked {
 pub fn JobPage() -> impl IntoView {
     let query = use_query_map().get_untracked();
     let asked = use_params_map().with_untracked(|params| asked_for(params, &query));
-    let refusal = answer::refusal::<CancelJob>(&query).or_else(|| answer::refusal::<RetryJob>(&query));
+    let refusal = refusal::<CancelJob>(&query).or_else(|| refusal::<RetryJob>(&query));
     let refusal = refusal.map(|error| error.to_string());
     view! {
         <Suspense>

@@ -1,12 +1,12 @@
 //! The pages, one file a route. They are rendered on the server alone; what changes in them is an island from `components`.
 
-mod answer;
 mod board;
 mod error;
 mod frame;
 mod job;
 mod new_job;
 mod not_found;
+mod refusal;
 mod sign_in;
 
 pub use board::BoardPage;

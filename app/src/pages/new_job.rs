@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{hooks::use_query_map, params::ParamsMap};
 
-use super::answer;
+use super::refusal::refusal;
 use crate::{
     api::{self, CreateJob},
     components::{Given, NewJobForm, NewJobGiven},
@@ -14,7 +14,7 @@ use crate::{
 #[component]
 pub fn NewJobPage() -> impl IntoView {
     let query = use_query_map().get_untracked();
-    let refusal = answer::refusal::<CreateJob>(&query);
+    let refusal = refusal::<CreateJob>(&query);
     let draft = draft_from(&query);
     view! {
         <Title text="New job" />

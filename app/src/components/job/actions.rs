@@ -5,7 +5,7 @@ use server_fn::ServerFn;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlFormElement;
 
-use super::Shown;
+use super::shown::Shown;
 use crate::{
     api::{CancelJob, RetryJob},
     components::{Shape, icon},

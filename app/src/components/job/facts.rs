@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{Shown, actions::actions};
+use super::{actions::actions, shown::Shown};
 use crate::{
     components::{
         notice::{Tone, notice},
@@ -24,7 +24,7 @@ pub fn facts(shown: Shown, clock: Clock, script: Option<String>) -> impl IntoVie
             <header class="facts-head">
                 <p class="crumbs"><a href="/">"Board"</a> <span>{short}</span></p>
                 <h1>{title}</h1>
-                <div class="standing" aria-live="polite" data-state=move || job.read().state.as_str()>
+                <div class="standing" data-state=move || job.read().state.as_str()>
                     {move || standing(clock, &job.read())}
                 </div>
                 {move || shown.problem.get().map(|message| notice(Tone::Problem, message))}
@@ -45,7 +45,7 @@ fn standing(clock: Clock, job: &Job) -> impl IntoView + use<> {
     view! {
         <p class="standing-head">
             {state_icon(job.state)}
-            <strong>{state_name(job.state)}</strong>
+            <strong role="status">{state_name(job.state)}</strong>
             <span class="standing-time">{elapsed(clock, job.started_at, job.finished_at)}</span>
         </p>
         <p class="standing-next">{next_text(job)}</p>

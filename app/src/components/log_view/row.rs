@@ -60,7 +60,7 @@ pub fn row_view(row: Row) -> impl IntoView {
             }
             data-continues=continues.then_some("")
         >
-            <a class="line-number" href=format!("#L{seq}")>{seq}</a>
+            <a class="line-number" tabindex="-1" href=format!("#L{seq}")>{seq}</a>
             {time}
             <span class="line-text">{entry.map(text)}</span>
         </li>

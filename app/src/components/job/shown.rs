@@ -1,0 +1,156 @@
+//! A job on its page, kept up to date: its stream tells of one attempt, and what lies between attempts is asked for.
+
+use std::time::Duration;
+
+use leptos::{prelude::*, task::spawn_local};
+use serde::Deserialize;
+
+use super::{Loaded, first_window};
+use crate::{
+    components::log_view::{Log, Start},
+    live::{JobEvent, LiveState, ask, follow_job},
+    model::{Attempt, Job, JobId, JobState, OutputPage, Window},
+};
+
+/// While a job waits for its next attempt, it is asked for this often.
+const POLL: Duration = Duration::from_secs(2);
+
+/// The part of a [`JobDetail`](crate::model::JobDetail) that a [`Job`] has not.
+#[derive(Deserialize)]
+struct AttemptsOf {
+    attempts: Vec<Attempt>,
+}
+
+/// A job as its page shows and changes it.
+#[derive(Clone, Copy)]
+pub struct Shown {
+    pub job: RwSignal<Job>,
+    pub attempts: RwSignal<Vec<Attempt>>,
+    /// Nothing more comes by the stream.
+    pub ended: RwSignal<bool>,
+    /// What the person should know, in words.
+    pub problem: RwSignal<Option<String>>,
+    /// The log on the page and its attempt.
+    pub log: RwSignal<(u32, Log)>,
+    /// A later [`refresh`](Self::refresh) is on its way.
+    polling: StoredValue<bool>,
+}
+
+impl Shown {
+    pub fn new(loaded: Loaded) -> Self {
+        let Loaded { job, attempts, attempt, output, refusal, .. } = loaded;
+        let start = match first_window(&attempts, attempt) {
+            Window::Tail => Start::End,
+            Window::FirstError if output.error.is_none() => Start::End,
+            Window::After(_) | Window::FirstError => Start::Page,
+        };
+        Self {
+            ended: RwSignal::new(job.state.is_finished()),
+            job: RwSignal::new(job),
+            attempts: RwSignal::new(attempts),
+            problem: RwSignal::new(refusal),
+            log: RwSignal::new((attempt, Log::new(&output, start))),
+            polling: StoredValue::new(false),
+        }
+    }
+
+    pub fn id(self) -> JobId {
+        self.job.read_untracked().id
+    }
+
+    fn receive(self, attempt: u32, events: Vec<JobEvent>) {
+        for event in events {
+            match event {
+                JobEvent::Status(job) => self.update(*job),
+                JobEvent::Output(lines) => {
+                    let (shown, log) = self.log.get_untracked();
+                    if shown == attempt {
+                        log.append(lines);
+                    }
+                }
+                JobEvent::Done if self.job.read_untracked().state.is_finished() => self.ended.set(true),
+                // The attempt is over, the job is not.
+                JobEvent::Done => self.refresh(),
+                JobEvent::Problem(message) => self.problem.set(Some(message)),
+            }
+        }
+    }
+
+    fn update(self, job: Job) {
+        let (revision, attempt, state) =
+            self.job.with_untracked(|shown| (shown.revision, shown.attempt, shown.state));
+        if job.revision > revision {
+            let changed = (job.attempt, job.state) != (attempt, state);
+            self.job.set(job);
+            if changed {
+                self.refresh();
+            }
+        }
+    }
+
+    /// Asks for the job again: for its attempts, and for what no stream tells, which is that a job was retried, or that its
+    /// next attempt begins.
+    pub fn refresh(self) {
+        spawn_local(async move {
+            let Ok(detail) = ask(&format!("/api/jobs/{}", self.id())).await else { return };
+            let (Ok(job), Ok(AttemptsOf { attempts })) =
+                (serde_json::from_str::<Job>(&detail), serde_json::from_str(&detail))
+            else {
+                return;
+            };
+            self.attempts.set(attempts);
+            let (finished, waits) = (job.state.is_finished(), Self::waits(job.state));
+            if job.revision > self.job.read_untracked().revision {
+                self.job.set(job);
+            }
+            if !finished {
+                // It was retried; its next attempt may have begun already.
+                self.ended.set(false);
+            }
+            if waits && self.job.read_untracked().attempt > 0 {
+                self.refresh_later();
+            }
+        });
+    }
+
+    fn refresh_later(self) {
+        if !self.polling.get_value() {
+            self.polling.set_value(true);
+            let refresh = move || {
+                self.polling.set_value(false);
+                self.refresh();
+            };
+            set_timeout(refresh, POLL);
+        }
+    }
+
+    const fn waits(state: JobState) -> bool {
+        matches!(state, JobState::Scheduled | JobState::Queued | JobState::Parked)
+    }
+
+    /// The attempt whose stream to read: none while the job waits for the next one.
+    fn streamed(self) -> Option<u32> {
+        let job = self.job.read();
+        (!self.ended.get()).then_some(if Self::waits(job.state) { 0 } else { job.attempt })
+    }
+}
+
+/// Reads the stream of the attempt that runs, and shows its log unless another attempt was asked for.
+pub fn stream(shown: Shown, state: LiveState, pinned: Option<u32>) {
+    let owner = Owner::current();
+    let streamed = Memo::new(move |_| shown.streamed());
+    Effect::new(move |_| {
+        let attempt = streamed.get()?;
+        let latest = shown.log.get_untracked().0;
+        if attempt > latest && pinned.is_none() {
+            // The next attempt begins: an empty log, which lives as long as the page.
+            let log = || Log::new(&OutputPage::default(), Start::End);
+            shown.log.set((attempt, owner.as_ref().map_or_else(log, |owner| owner.with(log))));
+        }
+        let cursor = Signal::derive(move || match shown.log.get_untracked() {
+            (of, log) if of == attempt || attempt == 0 => log.total(),
+            _ => 0,
+        });
+        Some(follow_job(shown.id(), attempt, cursor, state, move |events| shown.receive(attempt, events)))
+    });
+}

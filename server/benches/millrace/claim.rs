@@ -57,7 +57,7 @@ async fn with_checkout(installation: &Installation, report: &mut Report) -> anyh
         let job = client.submit_script(installation, &Script::Time).await?;
         let mut printed = None;
         let viewer = Viewer::open(installation, job, 0, Events::Batch).await?;
-        viewer.watch(|line| printed = printed.or(time_in(line))).await?;
+        viewer.watch(|line, _| printed = printed.or(time_in(line))).await?;
         until_child.add(printed.context("the job printed nothing")?.saturating_sub(asked));
     }
     runner.end().await?;

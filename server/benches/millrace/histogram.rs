@@ -9,7 +9,7 @@ pub struct Histogram {
 }
 
 const STEP: Duration = Duration::from_micros(10);
-const STEPS: usize = 2_000_000;
+const STEPS: usize = 1_000_000;
 
 impl Default for Histogram {
     fn default() -> Self {
@@ -19,7 +19,7 @@ impl Default for Histogram {
 
 impl Histogram {
     pub fn add(&mut self, duration: Duration) {
-        let step = usize::try_from(duration.as_nanos() / STEP.as_nanos()).unwrap_or(usize::MAX);
+        let step = usize::try_from(duration.as_micros() / STEP.as_micros()).unwrap_or(usize::MAX);
         self.counts[step.min(STEPS - 1)] += 1;
         self.total += 1;
     }

@@ -85,13 +85,13 @@ fn watch(installation: &Installation, job: JobId, viewers: usize) -> (mpsc::Unbo
                 let mut permit = Some(connecting.acquire().await?);
                 let viewer = Viewer::connect(&address, &token, job, 0, Events::Batch).await?;
                 viewer
-                    .watch(|line| {
+                    .watch(|line, now| {
                         if permit.take().is_some() {
                             // The first line: Millrace's own, before the child prints.
                             let _ = announce.send(());
                         }
                         if let Some(printed) = time_in(line) {
-                            latency.borrow_mut().add(monotonic().saturating_sub(printed));
+                            latency.borrow_mut().add(now.saturating_sub(printed));
                         }
                     })
                     .await

@@ -19,7 +19,7 @@ pub async fn measure(installation: &Installation, report: &mut Report) -> anyhow
     let runner = installation.start_runner()?;
     let script = Script::Flood { lines: LINES };
     let job = installation.client().await?.submit_script(installation, &script).await?;
-    let total = Viewer::open(installation, job, 0, Events::Batch).await?.watch(|_| {}).await?;
+    let total = Viewer::open(installation, job, 0, Events::Batch).await?.watch(|_, _| {}).await?;
     runner.end().await?;
 
     let config = installation.config(1)?;
@@ -29,7 +29,7 @@ pub async fn measure(installation: &Installation, report: &mut Report) -> anyhow
         let mut best = 0_f64;
         for _ in 0..TIMES {
             let begin = Instant::now();
-            let last = Viewer::open(installation, job, after, events).await?.watch(|_| {}).await?;
+            let last = Viewer::open(installation, job, after, events).await?.watch(|_, _| {}).await?;
             anyhow::ensure!(last == total, "the output ends at line {last} of {total}");
             best = best.max((total - after) as f64 / begin.elapsed().as_secs_f64());
         }

@@ -1,5 +1,7 @@
 //! Somebody who watches a job: the least that reads a stream and proves that every line came once and in order.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, ensure};
 use app::model::JobId;
 use memchr::{memchr, memmem};
@@ -8,7 +10,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::installation::Installation;
+use crate::{child::monotonic, installation::Installation};
 
 /// How a viewer wants its lines.
 #[derive(Clone, Copy, Debug)]
@@ -58,17 +60,19 @@ impl Viewer {
         Ok(Self { stream, received: vec![0; 64 * 1024], filled: 0, last: after })
     }
 
-    /// Reads to the end of the job, hands the text of every line over, and returns the last line's number.
-    pub async fn watch(mut self, mut each: impl FnMut(&[u8])) -> anyhow::Result<u64> {
+    /// Reads to the end of the job, hands the text of every line over with the time at which it was there, and returns
+    /// the last line's number.
+    pub async fn watch(mut self, mut each: impl FnMut(&[u8], Duration)) -> anyhow::Result<u64> {
         loop {
             let room = &mut self.received[self.filled..];
             let read = self.stream.read(room).await?;
             ensure!(read > 0, "the stream ended after line {}", self.last);
             self.filled += read;
+            let now = monotonic();
             let used = scan(&self.received[..self.filled], |seq, text| {
                 ensure!(seq == self.last + 1, "line {seq} came after line {}", self.last);
                 self.last = seq;
-                each(text);
+                each(text, now);
                 Ok(())
             })?;
             let rest = &self.received[used..self.filled];

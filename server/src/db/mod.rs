@@ -17,9 +17,12 @@ use anyhow::Context as _;
 use app::model::Timestamp;
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use sqlx::{Connection as _, PgPool, postgres::PgPoolOptions};
 
 use crate::config::DatabaseConfig;
+
+/// A connection that was not used for this long may have been lost meanwhile.
+const IDLE: std::time::Duration = std::time::Duration::from_millis(500);
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
@@ -28,6 +31,17 @@ pub async fn connect(config: &DatabaseConfig) -> anyhow::Result<PgPool> {
     PgPoolOptions::new()
         .max_connections(config.max_connections.get())
         .acquire_timeout(std::time::Duration::from_secs(5))
+        // A connection that was in use a moment ago is not asked for a sign of life: that would be one round trip more for
+        // every query.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect(config.url.expose_secret())
         .await
         .context("Postgres cannot be reached at the address in `database.url`")

@@ -1,6 +1,6 @@
 //! `GET /api/jobs/{id}/stream`: one attempt's output as it comes, after what there was before.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use app::model::{ApiError, Job, JobId, JobState, Person};
 use async_stream::stream;
@@ -134,7 +134,12 @@ impl Viewer {
                     }
                 };
                 loop {
-                    match self.server.hub.reader().read(self.job, attempt, self.cursor).await {
+                    let reader = self.server.hub.reader();
+                    let read = match ended {
+                        Some(_) => reader.read_archived(self.job, attempt, self.cursor).await,
+                        None => reader.read(self.job, attempt, self.cursor).await,
+                    };
+                    match read {
                         Ok(blocks) if blocks.is_empty() => break,
                         Ok(blocks) => {
                             for block in blocks {
@@ -154,7 +159,8 @@ impl Viewer {
                     return;
                 }
                 // What comes, until some of it was missed.
-                let mut heartbeat = Instant::now() + HEARTBEAT_EVERY;
+                // Made once: a timer for each frame would be a tenth of what a frame costs.
+                let mut heartbeat = pin!(sleep_until(self.deadline.min(Instant::now() + HEARTBEAT_EVERY)));
                 loop {
                     tokio::select! {
                         frame = frames.recv() => match frame {
@@ -169,13 +175,13 @@ impl Viewer {
                             Ok(Frame::Began | Frame::Lines(_) | Frame::Ended(_)) | Err(RecvError::Lagged(_)) => break,
                             Err(RecvError::Closed) => return,
                         },
-                        () = sleep_until(heartbeat.min(self.deadline)) => {
+                        () = &mut heartbeat => {
                             if Instant::now() >= self.deadline {
                                 yield expired();
                                 return;
                             }
                             yield sse::HEARTBEAT;
-                            heartbeat = Instant::now() + HEARTBEAT_EVERY;
+                            heartbeat.as_mut().reset(self.deadline.min(Instant::now() + HEARTBEAT_EVERY));
                         }
                     }
                 }

@@ -15,6 +15,7 @@ pub use router::router;
 
 use std::{sync::Arc, time::Duration};
 
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +31,12 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let stopped = stop.clone();
+    // A live line is small and must not wait until the one before it is acknowledged.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection will be slower than it could be");
+        }
+    });
     let serving = axum::serve(listener, router(server)?).with_graceful_shutdown(stop.cancelled_owned());
     tokio::select! {
         served = serving => served?,

@@ -25,17 +25,24 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
     let api = Router::new()
         .route("/session", post(session::sign_in))
         .route("/api/jobs", get(rest::list_jobs).post(rest::create_job))
-        .route("/api/jobs/stream", get(board_stream::board_stream))
         .route("/api/jobs/{id}", get(rest::get_job))
         .route("/api/jobs/{id}/cancel", post(rest::cancel_job))
         .route("/api/jobs/{id}/retry", post(rest::retry_job))
         .route("/api/jobs/{id}/attempts", get(rest::list_attempts))
         .route("/api/jobs/{id}/output", get(rest::get_output))
         .route("/api/jobs/{id}/output.txt", get(rest::get_output_text))
-        .route("/api/jobs/{id}/stream", get(job_stream::job_stream))
         .route("/api/lanes", get(rest::list_lanes))
         .route("/api/{*path}", get(rest::no_such_route).fallback(rest::no_such_route))
         .method_not_allowed_fallback(rest::wrong_method)
+        .with_state(Arc::clone(&server));
+
+    // Apart from the rest, because each layer around a body costs a live line some time, and none of them is for streams.
+    let streams = Router::new()
+        .route("/api/jobs/stream", get(board_stream::board_stream))
+        .route("/api/jobs/{id}/stream", get(job_stream::job_stream))
+        .method_not_allowed_fallback(rest::wrong_method)
+        .layer(middleware::from_fn(guard::same_origin))
+        .layer(session_layer(&server))
         .with_state(Arc::clone(&server));
 
     // The server functions in `app/src/api`, each at its own address below `/api`.
@@ -65,12 +72,13 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .layer(RequestBodyLimitLayer::new(max_body_bytes))
         .layer(middleware::from_fn_with_state(max_body_bytes, guard::body_fits))
         .layer(CompressionLayer::new())
+        .layer(TraceLayer::new_for_http())
+        .merge(streams)
         .merge(site.routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready).with_state(server))
         .layer(middleware::from_fn(guard::security_headers))
-        .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(TraceLayer::new_for_http()))
+        .layer(CatchPanicLayer::custom(error::panicked)))
 }
 
 fn session_layer(server: &Server) -> SessionManagerLayer<PostgresSessions> {

@@ -9,6 +9,7 @@ mod request;
 use std::time::Duration;
 
 use app::model::{ApiError, Job, JobId, Kind, Person};
+use futures::future::join_all;
 use sqlx::PgPool;
 
 pub use self::{
@@ -49,8 +50,7 @@ impl Lifecycle {
     pub async fn submit(&self, person: &Person, request: &JobRequest) -> sqlx::Result<Job> {
         let new = request.row(JobId::new(), person);
         let job = db::insert(&self.db, &new).await?;
-        self.push(&job.job).await;
-        self.changed(&job).await;
+        tokio::join!(self.push(&job.job), self.changed(&job));
         Ok(job.job)
     }
 
@@ -72,19 +72,22 @@ impl Lifecycle {
                 .collect();
             self.release(lane, runner, &lost).await;
         }
-        for job in &started {
-            self.changed(job).await;
-        }
+        // Nobody's work waits for the news.
+        let (this, news) = (self.clone(), started.clone());
+        tokio::spawn(async move { join_all(news.iter().map(|job| this.changed(job))).await });
         Ok(started)
     }
 
     /// Ends an attempt that ran to its end. `false`: it was no longer this runner's, and nothing was changed.
     pub async fn finish(&self, job: &Job, runner: &str, outcome: &Outcome, lines: u64) -> sqlx::Result<bool> {
         let finished = transitions::finish(&self.db, job.id, job.attempt, runner, outcome, lines).await?;
-        self.release(job.kind, runner, &[job.id]).await;
-        if let Some(finished) = &finished {
-            self.changed(finished).await;
-        }
+        let news = async {
+            if let Some(finished) = &finished {
+                self.changed(finished).await;
+            }
+        };
+        let released = [job.id];
+        tokio::join!(self.release(job.kind, runner, &released), news);
         Ok(finished.is_some())
     }
 

@@ -13,7 +13,7 @@ use app::model::{JobId, JobState};
 use bytes::Bytes;
 use tokio::{
     sync::broadcast,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
 use super::{Block, Reader};
@@ -27,8 +27,11 @@ use crate::{
 const POLL: Duration = Duration::from_millis(500);
 /// Every so many polls Postgres is asked whether the attempt has ended, in case that event was lost.
 const POLLS_PER_CHECK: u32 = 4;
+/// Frames are at least this far apart for each viewer: about what sending one costs on two cores. With many viewers
+/// frames become fewer and larger, before the machine has no time left for anything else.
+const PACE: Duration = Duration::from_micros(8);
 /// Frames that a viewer may be behind before it reads for itself.
-const BACKLOG: usize = 32;
+const BACKLOG: usize = 64;
 
 /// Something that every viewer of an attempt gets.
 #[derive(Clone, Debug)]
@@ -160,9 +163,11 @@ impl Hub {
         let mut tick = interval(POLL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut polls = 0;
+        let mut next_frame = Instant::now();
         loop {
             let look = tokio::select! {
                 _ = ring.heard() => {
+                    sleep_until(next_frame).await;
                     ring.catch_up();
                     Look::Live
                 }
@@ -195,6 +200,8 @@ impl Hub {
                 Look::Everywhere => polls + 1,
                 Look::End => 0,
             };
+            let viewers = u32::try_from(tail.frames.receiver_count()).unwrap_or(u32::MAX);
+            next_frame = Instant::now() + (PACE * viewers).min(POLL);
             match self.look(job, attempt, &mut cursor, look, &tail).await {
                 Ok(Some(lines)) => {
                     let _ = tail.frames.send(Frame::Ended(lines));

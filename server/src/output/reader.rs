@@ -94,12 +94,23 @@ impl Reader {
     /// The list is asked first, because most readers are at the end; what it does not hold is in the archive. So Redis may
     /// forget everything and only the last second of a job that runs is late.
     pub async fn read(&self, job: JobId, attempt: u32, after: u64) -> anyhow::Result<Vec<Block>> {
-        match self.read_live(job, attempt, after).await {
-            Ok(Some(block)) => return Ok(vec![block]),
-            Ok(None) => {}
-            Err(error) => tracing::debug!(job.id = %job, attempt, %error, "live lines cannot be read"),
+        let list = OutputList::new(&self.queue, job, attempt).read(after).await;
+        let is_at_end = match list {
+            Ok((Some(block), _)) => return Ok(vec![block]),
+            Ok((None, last)) => last > 0 && last == after,
+            Err(error) => {
+                tracing::debug!(job.id = %job, attempt, %error, "live lines cannot be read");
+                false
+            }
+        };
+        match self.read_archived(job, attempt, after).await {
+            // While Postgres is away the list alone says where the end is.
+            Err(error) if is_at_end => {
+                tracing::debug!(job.id = %job, attempt, error = format!("{error:#}"), "the archive cannot be read");
+                Ok(Vec::new())
+            }
+            read => read,
         }
-        self.archived(job, attempt, after).await
     }
 
     /// The next lines after `after` if the live list holds them.
@@ -107,7 +118,9 @@ impl Reader {
         Ok(OutputList::new(&self.queue, job, attempt).read(after).await?.0)
     }
 
-    async fn archived(&self, job: JobId, attempt: u32, after: u64) -> anyhow::Result<Vec<Block>> {
+    /// The next lines after `after` that the archive holds: all there are of an attempt that has ended, and read faster
+    /// than from the list.
+    pub async fn read_archived(&self, job: JobId, attempt: u32, after: u64) -> anyhow::Result<Vec<Block>> {
         let chunks = db::output::after(&self.db, job, attempt, after, CHUNKS).await?;
         let mut blocks = Vec::with_capacity(chunks.len());
         for chunk in chunks {

@@ -64,7 +64,17 @@ impl Server {
                 .iter()
                 .find(|(counted, ..)| *counted == kind)
                 .map_or((0, 0), |(_, running, waiting)| (*running, *waiting));
-            Lane { kind, concurrency: self.config.queue.concurrency.get(), running, waiting, pause: None }
+            Lane {
+                kind,
+                concurrency: self.config.queue.concurrency.get(),
+                rate: None,
+                started: 0,
+                running,
+                waiting,
+                scheduled: 0,
+                depth: Vec::new(),
+                pause: None,
+            }
         };
         Ok(self.kinds().map(lane).collect())
     }
@@ -162,7 +172,7 @@ impl Backend for Server {
         let request = db::with_request(db, id).await.map_err(away)?;
         let (script, prompt) = request.unwrap_or_default();
         let attempts = db::attempts::of_job(db, id).await.map_err(away)?;
-        Ok(JobDetail { job, script, prompt, attempts })
+        Ok(JobDetail { job, script, prompt, attempts, waiting: None, usual_ms: None })
     }
 
     async fn cancel_job(&self, person: &Person, id: JobId) -> Result<(), ApiError> {

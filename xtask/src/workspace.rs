@@ -3,16 +3,23 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use crate::command;
 
-/// The directory of the workspace's `Cargo.toml`.
+/// The directory of the workspace's `Cargo.toml`. Cargo says where that is when it runs this; what it said when it compiled
+/// this may have been another clone that shares the target directory.
 pub(crate) fn root() -> &'static Path {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().unwrap_or(own)
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let own = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let mut root = PathBuf::from(own);
+        root.pop();
+        root
+    });
+    &ROOT
 }
 
 /// What the server embeds; always here, wherever Cargo puts its own files.

@@ -42,6 +42,7 @@ macro_rules! id {
 
 id!(JobId);
 id!(UserId);
+id!(ScheduleId);
 id!(
     /// Names an API token, so that it can be listed and withdrawn; it is not the secret.
     TokenId

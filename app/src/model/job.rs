@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attempt, JobId, Timestamp, address::address, text_enum::text_enum};
+use super::{Attempt, JobId, Timestamp, Waiting, address::address, text_enum::text_enum};
 
 text_enum! {
     /// What a job does; each kind has its own lane.
@@ -65,6 +65,7 @@ pub struct Job {
     pub priority: Priority,
     /// The number of the latest attempt; 0 before the first.
     pub attempt: u32,
+    /// How many attempts may fail before the job has failed. One whose runner was lost or stopped does not count.
     pub max_attempts: u32,
     /// The first line of the prompt or script, shortened for a heading.
     pub title: String,
@@ -94,6 +95,9 @@ pub struct Job {
     /// Coarse progress of the running attempt: `checkout`, `command`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<String>,
+    /// How far the running attempt says it is, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,6 +119,12 @@ pub struct JobDetail {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
     pub attempts: Vec<Attempt>,
+    /// What a job that waits waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// How long earlier jobs of this kind and repository took, in milliseconds: the median of the last ones that succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual_ms: Option<u64>,
 }
 
 /// What to make a job of, as it arrives: nothing in it is checked yet.
@@ -131,6 +141,12 @@ pub struct NewJob {
     pub model: Option<String>,
     pub priority: Option<String>,
     pub max_attempts: Option<u32>,
+    /// The pause before the second attempt, in milliseconds; doubled before each further one.
+    pub backoff_ms: Option<i64>,
+    /// Not before this time: milliseconds since the epoch.
+    pub run_at: Option<i64>,
+    /// Of several requests with the same key one makes a job, and all are answered with it.
+    pub idempotency_key: Option<String>,
 }
 
 impl NewJob {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Job, JobId, Kind, Timestamp};
+use super::{Job, JobId, Kind, Priority, Timestamp};
 
 /// A queue as people see it: one for each kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,16 +10,37 @@ pub struct Lane {
     pub kind: Kind,
     /// How many attempts may run at once, over all runners.
     pub concurrency: u32,
+    /// How many attempts may start within a minute, over all runners; absent where there is no such limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u32>,
+    /// How many started within the last minute.
+    pub started: u32,
     pub running: u32,
+    /// Queued jobs; those that wait for a time are `scheduled`.
     pub waiting: u32,
+    pub scheduled: u32,
+    /// The queued ones by priority, the most urgent first.
+    pub depth: Vec<Depth>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<Pause>,
+}
+
+/// How many jobs of one priority are queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Depth {
+    pub priority: Priority,
+    pub waiting: u32,
 }
 
 /// Why a lane starts nothing, and until when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
     pub reason: String,
+    /// The login of who paused it; absent where Millrace did by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    pub since: Timestamp,
+    /// When it goes on by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }

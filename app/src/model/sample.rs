@@ -1,6 +1,6 @@
-//! A job to start tests from.
+//! Values to start tests from.
 
-use super::{Job, JobId, JobState, Kind, Priority, Timestamp, Trigger};
+use super::{Job, JobId, JobState, Kind, Lane, Pause, Priority, Timestamp, Trigger};
 
 /// A queued job; a greater number means a later one.
 pub fn job(number: u64) -> Job {
@@ -24,9 +24,34 @@ pub fn job(number: u64) -> Job {
         finished_at: None,
         run_at: None,
         stage: None,
+        progress: None,
         exit_code: None,
         error: None,
         cancel_requested: false,
         revision: 1,
+    }
+}
+
+/// A lane with one job that runs and two that wait.
+pub fn lane(kind: Kind) -> Lane {
+    Lane {
+        kind,
+        concurrency: 5,
+        rate: Some(50),
+        started: 1,
+        running: 1,
+        waiting: 2,
+        scheduled: 0,
+        depth: Vec::new(),
+        pause: None,
+    }
+}
+
+pub fn pause() -> Pause {
+    Pause {
+        reason: "quota used up".to_owned(),
+        by: None,
+        since: Timestamp(1_738_328_709_000),
+        until: Some(Timestamp(1_738_332_309_000)),
     }
 }

@@ -54,7 +54,11 @@ pub struct RedisConfig {
 #[derive(Clone, Debug, Deserialize)]
 pub struct QueueConfig {
     pub concurrency: NonZeroU32,
+    pub rate_per_minute: u32,
     pub max_attempts: NonZeroU32,
+    pub backoff_ms: u32,
+    #[serde(rename = "ageing_seconds", deserialize_with = "seconds")]
+    pub ageing: Duration,
     #[serde(rename = "lease_seconds", deserialize_with = "seconds")]
     pub lease: Duration,
 }

@@ -31,10 +31,14 @@ pub struct JobRow {
     pub finished_at: Option<DateTime<Utc>>,
     pub run_at: Option<DateTime<Utc>>,
     pub stage: Option<String>,
+    pub progress: Option<i16>,
     pub exit_code: Option<i32>,
     pub error: Option<String>,
     pub cancel_requested_at: Option<DateTime<Utc>>,
     pub revision: i64,
+    pub failures: i32,
+    pub losses: i32,
+    pub backoff_ms: i32,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -61,6 +65,7 @@ impl TryFrom<JobRow> for Job {
             finished_at: row.finished_at.map(timestamp),
             run_at: row.run_at.map(timestamp),
             stage: row.stage,
+            progress: row.progress.and_then(|percent| u8::try_from(percent).ok()),
             exit_code: row.exit_code,
             error: row.error,
             cancel_requested: row.cancel_requested_at.is_some(),

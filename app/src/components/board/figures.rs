@@ -96,12 +96,11 @@ fn pause_text(pause: &Pause) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Kind, Timestamp};
+    use crate::model::{Kind, sample};
 
     #[test]
     fn a_paused_lane_says_why_and_until_when() {
-        let pause = Pause { reason: "quota used up".to_owned(), until: Some(Timestamp(1_738_332_309_000)) };
-        let lane = Lane { kind: Kind::Agent, concurrency: 5, running: 1, waiting: 2, pause: Some(pause) };
+        let lane = Lane { pause: Some(sample::pause()), ..sample::lane(Kind::Agent) };
         assert_eq!(lane_text(&lane), "Paused: quota used up, resumes 14:05 UTC");
         assert_eq!(lane_text(&Lane { pause: None, ..lane }), "1 of 5 slots, 2 waiting");
     }

@@ -7,6 +7,8 @@ CREATE TABLE lanes (
     paused_by    text,
     paused_at    timestamptz(3),
     resume_at    timestamptz(3),
+    -- Grows with every change, so that late news of an older one changes nothing.
+    revision     bigint NOT NULL DEFAULT 1,
     CONSTRAINT lanes_pause CHECK ((pause_reason IS NULL) = (paused_at IS NULL))
 );
 

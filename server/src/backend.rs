@@ -18,7 +18,7 @@ use crate::{
     config::Config,
     db::{self, Visible},
     http::session,
-    lifecycle::{Feed, JobRequest, Lifecycle, RequestRules, away, visible_to},
+    lifecycle::{Feed, JobRequest, Lifecycle, RequestRules, Submitted, away, visible_to},
     output::{Hub, Pages, Reader},
 };
 
@@ -47,41 +47,28 @@ impl Server {
     }
 
     /// Makes a job for whoever asks, through whatever asks.
-    pub async fn submit(&self, person: &Person, new: NewJob, trigger: Trigger) -> Result<Job, ApiError> {
-        let rules = RequestRules {
-            limits: self.config.limits.clone(),
-            local_repositories: self.config.runner.local_repositories,
-            max_attempts: self.config.queue.max_attempts.get(),
-        };
-        let request = JobRequest::parse(new, trigger, &rules)?;
-        self.lifecycle.submit(person, &request).await.map_err(away)
+    pub async fn submit(
+        &self,
+        person: &Person,
+        new: NewJob,
+        trigger: Trigger,
+    ) -> Result<Submitted, ApiError> {
+        let request = JobRequest::parse(new, trigger, &RequestRules::new(&self.config))?;
+        self.lifecycle.submit(person, &request).await
     }
 
+    /// Makes many jobs: all of them, or none.
+    pub async fn submit_all(&self, person: &Person, new: Vec<NewJob>) -> Result<Vec<Job>, ApiError> {
+        let rules = RequestRules::new(&self.config);
+        let requests: Result<Vec<JobRequest>, ApiError> =
+            new.into_iter().map(|new| JobRequest::parse(new, Trigger::Api, &rules)).collect();
+        self.lifecycle.submit_all(person, &requests?).await
+    }
+
+    /// The lanes of the kinds that can be asked for.
     pub async fn lanes(&self) -> Result<Vec<Lane>, ApiError> {
-        let counts = db::lane_counts(self.lifecycle.db()).await.map_err(away)?;
-        let lane = |kind: Kind| {
-            let (running, waiting) = counts
-                .iter()
-                .find(|(counted, ..)| *counted == kind)
-                .map_or((0, 0), |(_, running, waiting)| (*running, *waiting));
-            Lane {
-                kind,
-                concurrency: self.config.queue.concurrency.get(),
-                rate: None,
-                started: 0,
-                running,
-                waiting,
-                scheduled: 0,
-                depth: Vec::new(),
-                pause: None,
-            }
-        };
-        Ok(self.kinds().map(lane).collect())
-    }
-
-    /// The kinds that can be asked for.
-    fn kinds(&self) -> impl Iterator<Item = Kind> {
-        Kind::ALL.iter().copied().filter(|kind| *kind != Kind::Agent)
+        let lanes = self.lifecycle.lanes().await?;
+        Ok(lanes.into_iter().filter(|lane| lane.kind != Kind::Agent).collect())
     }
 
     pub async fn figures(&self, visible: Visible) -> Result<Figures, ApiError> {
@@ -163,7 +150,9 @@ impl Backend for Server {
     }
 
     async fn create_job(&self, person: &Person, job: NewJob) -> Result<Job, ApiError> {
-        self.submit(person, job, Trigger::Dashboard).await
+        let (Submitted::New(job) | Submitted::Before(job)) =
+            self.submit(person, job, Trigger::Dashboard).await?;
+        Ok(job)
     }
 
     async fn job(&self, person: &Person, id: JobId) -> Result<JobDetail, ApiError> {
@@ -172,7 +161,9 @@ impl Backend for Server {
         let request = db::with_request(db, id).await.map_err(away)?;
         let (script, prompt) = request.unwrap_or_default();
         let attempts = db::attempts::of_job(db, id).await.map_err(away)?;
-        Ok(JobDetail { job, script, prompt, attempts, waiting: None, usual_ms: None })
+        let waiting = self.lifecycle.waiting(&job).await?;
+        let usual_ms = db::usual_duration(db, job.kind, &job.repository).await.map_err(away)?;
+        Ok(JobDetail { job, script, prompt, attempts, waiting, usual_ms })
     }
 
     async fn cancel_job(&self, person: &Person, id: JobId) -> Result<(), ApiError> {

@@ -1,11 +1,13 @@
 //! Millrace: a self-hosted factory for coding agents. `docs/ARCHITECTURE.md` is the way in.
 
 pub mod backend;
+pub mod batch;
 pub mod cli;
 pub mod config;
 pub mod db;
 pub mod http;
 pub mod lifecycle;
+pub mod operations;
 pub mod output;
 pub mod queue;
 pub mod runner;

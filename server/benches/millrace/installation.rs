@@ -23,6 +23,9 @@ use crate::{
     process::{self, Process},
 };
 
+/// As many as the largest runner here has.
+pub const SLOTS: u32 = 50;
+
 /// The fields end in this order: the server before what it uses.
 pub struct Installation {
     pub server: Process,
@@ -46,6 +49,8 @@ impl Installation {
             ("MILLRACE_DATABASE__URL", scratch.postgres.url().to_owned()),
             ("MILLRACE_REDIS__URL", scratch.redis.url().to_owned()),
             ("MILLRACE_RUNNER__LOCAL_REPOSITORIES", "allow".to_owned()),
+            ("MILLRACE_QUEUE__RATE_PER_MINUTE", "0".to_owned()),
+            ("MILLRACE_QUEUE__CONCURRENCY", SLOTS.to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec();
@@ -77,15 +82,15 @@ impl Installation {
 
     /// The settings of a runner inside the bench, which takes as many jobs at once as it has slots.
     pub fn config(&self, slots: u32) -> anyhow::Result<Arc<Config>> {
-        let own = [("MILLRACE_RUNNER__SLOTS", slots), ("MILLRACE_QUEUE__CONCURRENCY", slots)];
-        let own = own.map(|(name, value)| (name.to_owned(), value.to_string()));
+        let own = [("MILLRACE_RUNNER__SLOTS".to_owned(), slots.to_string())];
         let environment = self.environment.iter().cloned().chain(own);
         Ok(Arc::new(config::load(None, environment, &Overrides::default())?))
     }
 
     /// The bench's own way to Postgres and Redis.
     pub async fn lifecycle(&self, config: &Config) -> anyhow::Result<Lifecycle> {
-        Ok(Lifecycle::new(db::connect(&config.database).await?, Queue::connect(&config.redis).await?))
+        let (db, queue) = (db::connect(&config.database).await?, Queue::connect(&config.redis).await?);
+        Ok(Lifecycle::new(db, queue, config.queue.clone()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use crate::{
-    installation::Installation,
+    installation::{Installation, SLOTS},
     noop::NoopRunner,
     report::{Report, Target},
 };
@@ -13,7 +13,7 @@ use crate::{
 /// Enough for some seconds.
 const JOBS: usize = 5_000;
 const JOBS_FOR_ONE_SLOT: usize = 1_000;
-const SLOTS: u32 = 50;
+
 /// Clients that ask for jobs at once.
 const CLIENTS: usize = 16;
 

@@ -2,15 +2,14 @@
 
 use std::{sync::Arc, time::Instant};
 
-use app::model::{AttemptState, JobId};
+use app::model::JobId;
 use async_trait::async_trait;
 use millrace::{
     db::{self, transitions::Outcome},
     lifecycle::Lifecycle,
-    runner::{Execute, Runner, RunningAttempt, unique_name},
+    runner::{Execute, Runner, RunningAttempt, Shutdown, unique_name},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
 
 use crate::installation::Installation;
 
@@ -22,14 +21,14 @@ impl Execute for Noop {
     async fn execute(&self, attempt: &RunningAttempt) -> Outcome {
         // Somebody who has stopped counting is no reason to fail.
         let _ = self.0.send((attempt.job.id, Instant::now()));
-        Outcome { state: AttemptState::Succeeded, exit_code: Some(0), error: None }
+        Outcome::succeeded(Some(0))
     }
 }
 
 pub struct NoopRunner {
     pub started: mpsc::UnboundedReceiver<(JobId, Instant)>,
     lifecycle: Lifecycle,
-    stop: CancellationToken,
+    shutdown: Shutdown,
     running: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -40,19 +39,19 @@ impl NoopRunner {
         let (sender, started) = mpsc::unbounded_channel();
         let name = unique_name("bench")?;
         let runner = Runner::new(name, lifecycle.clone(), config, Arc::new(Noop(sender)));
-        let stop = CancellationToken::new();
-        let running = tokio::spawn(runner.run(stop.clone()));
-        Ok(Self { started, lifecycle, stop, running })
+        let shutdown = Shutdown::default();
+        let running = tokio::spawn(runner.run(shutdown.clone()));
+        Ok(Self { started, lifecycle, shutdown, running })
     }
 
     /// How many jobs wait or run.
     pub async fn unfinished(&self) -> anyhow::Result<u32> {
         let counts = db::lane_counts(self.lifecycle.db()).await?;
-        Ok(counts.iter().map(|(_, running, waiting)| running + waiting).sum())
+        Ok(counts.iter().map(|count| count.running + count.queued).sum())
     }
 
     pub async fn stop(self) -> anyhow::Result<()> {
-        self.stop.cancel();
+        self.shutdown.stop.cancel();
         self.running.await?
     }
 }

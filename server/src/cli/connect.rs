@@ -48,7 +48,7 @@ pub(super) async fn lifecycle(config: &Config) -> anyhow::Result<Lifecycle> {
     let db = pool(config).await?;
     db::migrate(&db).await?;
     let queue = Queue::connect(&redis(config)?).await?;
-    Ok(Lifecycle::new(db, queue))
+    Ok(Lifecycle::new(db, queue, config.queue.clone()))
 }
 
 pub(super) async fn migrate(config: Config) -> anyhow::Result<ExitCode> {

@@ -18,9 +18,11 @@ use std::{
 use anyhow::Context as _;
 use app::model::Kind;
 use clap::{Args, Parser, Subcommand};
-use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Config, Overrides};
+use crate::{
+    config::{self, Config, Overrides},
+    runner::Shutdown,
+};
 
 /// A self-hosted factory for coding agents.
 #[derive(Parser)]
@@ -165,18 +167,20 @@ fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Res
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
-/// A token that is cancelled by the first Ctrl-C or TERM.
-fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+/// A first Ctrl-C or TERM stops, a second one hurries.
+fn stop_on_signal() -> anyhow::Result<Shutdown> {
     use tokio::signal::unix::{SignalKind, signal};
-    let stop = CancellationToken::new();
+    let shutdown = Shutdown::default();
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let stopped = stop.clone();
+    let Shutdown { stop, hurry } = shutdown.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        for token in [stop, hurry] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            token.cancel();
         }
-        stopped.cancel();
     });
-    Ok(stop)
+    Ok(shutdown)
 }

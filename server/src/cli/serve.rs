@@ -10,17 +10,21 @@ use crate::{backend::Server, config::Config, http, lifecycle};
 
 pub(super) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     logging::start(&config.log)?;
-    let stop = stop_on_signal()?;
+    let stop = stop_on_signal()?.stop;
     let lifecycle = connect::lifecycle(&config).await?;
     let listen = config.server.listen;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("{listen} cannot be listened on; choose another address with --listen"))?;
+    let retention = config.retention;
+    let config = Arc::new(config);
     let reconciling =
-        tokio::spawn(lifecycle::reconcile(lifecycle.clone(), config.output.clone(), stop.clone()));
+        tokio::spawn(lifecycle::reconcile(lifecycle.clone(), Arc::clone(&config), stop.clone()));
+    let retaining = tokio::spawn(lifecycle::retain(lifecycle.clone(), retention, stop.clone()));
     tracing::info!(address = config.server.public_address(), "ready");
-    http::serve(Server::new(Arc::new(config), lifecycle), listener, stop).await?;
+    http::serve(Server::new(config, lifecycle), listener, stop).await?;
     reconciling.await?;
+    retaining.await?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

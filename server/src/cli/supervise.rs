@@ -20,8 +20,6 @@ const STABLE_AFTER: Duration = Duration::from_secs(30);
 /// How long to wait before a part that keeps ending is started again: doubled each time up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// How long a part may take to stop before it is killed.
-const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// A log that is larger than this is begun anew at the next start.
 const LOG_BYTES: u64 = 20 << 20;
 
@@ -31,11 +29,13 @@ pub(super) struct Part {
     pub(super) subcommand: &'static str,
     pub(super) environment: Vec<(&'static str, String)>,
     pub(super) log: PathBuf,
+    /// How long it may take to stop before it is killed.
+    pub(super) stop_limit: Duration,
 }
 
 impl Part {
-    /// Keeps the part running until `stop`, and returns when it is gone.
-    pub(super) async fn keep(self, stop: CancellationToken) -> anyhow::Result<()> {
+    /// Keeps the part running until `stop`, and returns when it is gone; `hurry` makes it stop sooner.
+    pub(super) async fn keep(self, stop: CancellationToken, hurry: CancellationToken) -> anyhow::Result<()> {
         let mut pause = FIRST_PAUSE;
         loop {
             let started = Instant::now();
@@ -45,7 +45,7 @@ impl Part {
                     let status = ended?;
                     eprintln!("The {} ended ({status}) and is started again. Its log: {}", self.name, self.log.display());
                 }
-                () = stop.cancelled() => return self.end(child).await,
+                () = stop.cancelled() => return self.end(child, &hurry).await,
             }
             pause =
                 if started.elapsed() > STABLE_AFTER { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
@@ -72,15 +72,28 @@ impl Part {
             .with_context(|| format!("the {} cannot be started", self.name))
     }
 
-    async fn end(&self, mut child: Child) -> anyhow::Result<()> {
-        if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
-            // It may have ended by itself in this moment.
-            let _ = kill_process(pid, Signal::TERM);
-        }
-        if timeout(STOP_LIMIT, child.wait()).await.is_err() {
-            child.kill().await?;
+    async fn end(&self, mut child: Child, hurry: &CancellationToken) -> anyhow::Result<()> {
+        terminate(&child);
+        let ended = timeout(self.stop_limit, async {
+            tokio::select! {
+                ended = child.wait() => return ended.map(drop),
+                () = hurry.cancelled() => {}
+            }
+            terminate(&child);
+            child.wait().await.map(drop)
+        });
+        match ended.await {
+            Ok(ended) => ended?,
+            Err(_) => child.kill().await?,
         }
         Ok(())
+    }
+}
+
+/// Asks it to stop. It may have ended by itself in this moment.
+fn terminate(child: &Child) {
+    if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::TERM);
     }
 }
 

@@ -16,8 +16,11 @@ use super::{block_on, stop_on_signal, supervise::Part, token};
 use crate::{
     config::{Config, DatabaseConfig, LocalRepositories},
     db,
+    runner::Shutdown,
 };
 
+/// How long a part that has nothing to wait for may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(15);
 /// How long the server may take until it answers.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
@@ -78,7 +81,7 @@ impl Stack {
 }
 
 async fn run(config: &Config, data_dir: &Path, stack: &Stack) -> anyhow::Result<ExitCode> {
-    let stop = stop_on_signal()?;
+    let Shutdown { stop, hurry } = stop_on_signal()?;
     let database = DatabaseConfig { url: stack.database_url.clone(), ..config.database.clone() };
     let db = db::connect(&database).await?;
     db::migrate(&db).await?;
@@ -91,12 +94,14 @@ async fn run(config: &Config, data_dir: &Path, stack: &Stack) -> anyhow::Result<
         subcommand,
         environment: environment(config, data_dir, stack),
         log: data_dir.join("logs").join(format!("{name}.log")),
+        // Beyond the grace for jobs, a runner may take some time to end them.
+        stop_limit: config.runner.grace + config.runner.kill_after + STOP_LIMIT,
     };
     let server = part("server", "serve");
     let server_log = server.log.clone();
     let began = Instant::now();
-    let mut serving = servers.spawn(server.keep(stop_server.clone()));
-    let mut running = runners.spawn(part("runner", "run").keep(stop_runner.clone()));
+    let mut serving = servers.spawn(server.keep(stop_server.clone(), hurry.clone()));
+    let mut running = runners.spawn(part("runner", "run").keep(stop_runner.clone(), hurry));
     tokio::select! {
         ready = answers(config.server.listen) => {
             ready.with_context(|| format!("the server does not answer; its log is {}", server_log.display()))?;
@@ -117,7 +122,7 @@ async fn run(config: &Config, data_dir: &Path, stack: &Stack) -> anyhow::Result<
         ended = serving => ended??,
         ended = running => ended??,
     }
-    println!();
+    println!("\nJobs that run get {} s to end. Ctrl-C again hurries them.", config.runner.grace.as_secs());
     let began = Instant::now();
     stop_runner.cancel();
     runners.close();

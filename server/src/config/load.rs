@@ -183,6 +183,7 @@ impl Settings {
             runner: self.section("runner")?,
             limits: self.section("limits")?,
             output: self.section("output")?,
+            retention: self.section("retention")?,
             log: self.section("log")?,
         })
     }

@@ -10,7 +10,7 @@ pub use error::ConfigError;
 pub use load::{Overrides, load};
 pub use sections::{
     DatabaseConfig, LimitsConfig, LocalRepositories, LogConfig, LogFormat, OutputConfig, QueueConfig,
-    RedisConfig, RunnerConfig, ServerConfig,
+    RedisConfig, RetentionConfig, RunnerConfig, ServerConfig,
 };
 
 /// All settings, checked.
@@ -23,5 +23,6 @@ pub struct Config {
     pub runner: RunnerConfig,
     pub limits: LimitsConfig,
     pub output: OutputConfig,
+    pub retention: RetentionConfig,
     pub log: LogConfig,
 }

@@ -63,6 +63,15 @@ pub struct QueueConfig {
     pub lease: Duration,
 }
 
+impl QueueConfig {
+    /// How often a runner renews its leases: several times within one, so that a renewal that fails does not lose it.
+    pub fn heartbeat(&self) -> Duration {
+        const BEATS_PER_LEASE: u32 = 6;
+        const LONGEST: Duration = Duration::from_secs(2);
+        (self.lease / BEATS_PER_LEASE).min(LONGEST)
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct RunnerConfig {
     pub name: String,
@@ -72,6 +81,8 @@ pub struct RunnerConfig {
     pub environment: Vec<String>,
     #[serde(rename = "kill_after_seconds", deserialize_with = "seconds")]
     pub kill_after: Duration,
+    #[serde(rename = "grace_seconds", deserialize_with = "seconds_or_none")]
+    pub grace: Duration,
 }
 
 /// Whether a job may name a repository by its path on the runner's disk.
@@ -95,6 +106,17 @@ pub struct OutputConfig {
     pub live_lines: NonZeroU64,
     #[serde(rename = "live_hours", deserialize_with = "hours")]
     pub live_for: Duration,
+    #[serde(rename = "failed_live_hours", deserialize_with = "hours")]
+    pub failed_live_for: Duration,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct RetentionConfig {
+    /// For ever where it is `None`.
+    #[serde(rename = "jobs_days", deserialize_with = "days")]
+    pub jobs: Option<Duration>,
+    #[serde(rename = "output_days", deserialize_with = "days")]
+    pub output: Option<Duration>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -136,6 +158,15 @@ fn key_prefix<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
 
 fn seconds<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
     NonZeroU64::deserialize(value).map(|seconds| Duration::from_secs(seconds.get()))
+}
+
+fn seconds_or_none<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
+    u32::deserialize(value).map(|seconds| Duration::from_secs(seconds.into()))
+}
+
+fn days<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Duration>, D::Error> {
+    let days = u32::deserialize(value)?;
+    Ok((days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 3600)))
 }
 
 fn hours<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {

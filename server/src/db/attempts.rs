@@ -69,9 +69,12 @@ pub struct Held {
 /// Renews the leases of all attempts of `runner` in one statement. What is missing from the answer is no longer its own.
 pub async fn renew(db: impl PgExecutor<'_>, runner: &str, lease: Duration) -> Result<Vec<Held>> {
     let rows = sqlx::query!(
-        r#"UPDATE attempts SET lease_expires_at = now() + $2 * interval '1 millisecond'
-           FROM jobs
-           WHERE attempts.runner = $1 AND attempts.state = 'running' AND jobs.id = attempts.job_id
+        r#"WITH held AS (
+               SELECT job_id, attempt FROM attempts WHERE runner = $1 AND state = 'running' ORDER BY job_id FOR UPDATE
+           )
+           UPDATE attempts SET lease_expires_at = now() + $2 * interval '1 millisecond'
+           FROM held JOIN jobs ON jobs.id = held.job_id
+           WHERE attempts.job_id = held.job_id AND attempts.attempt = held.attempt
            RETURNING attempts.job_id, attempts.attempt, jobs.cancel_requested_at IS NOT NULL AS "cancel_requested!""#,
         runner,
         lease.as_secs_f64() * 1000.0,

@@ -1,7 +1,9 @@
 //! All SQL, one file a table. Functions take an executor, so that the caller owns the transaction.
 
 pub mod attempts;
+pub mod idempotency;
 mod jobs;
+pub mod lanes;
 pub mod output;
 pub mod people;
 pub mod runners;
@@ -9,8 +11,10 @@ pub mod sessions;
 pub mod transitions;
 
 pub use jobs::{
-    JobRow, NewJobRow, OwnedJob, Visible, figures, find, find_owned, finished_page, insert, lane_counts,
-    page, queued_count, queued_since, repositories, running, running_ids, waiting, with_request,
+    Ahead, Deleted, JobRow, LaneCount, NewJobRow, OwnedJob, QueuedJob, Stale, Visible, ahead, count_stale,
+    delete, delete_stale, figures, find, find_owned, finished_page, insert, lane_counts, next_scheduled,
+    page, queued_count, queued_since, recent_starts, repositories, running, running_ids, stale_examples,
+    usual_duration, waiting, with_request,
 };
 
 use anyhow::Context as _;
@@ -22,7 +26,7 @@ use sqlx::{Connection as _, PgPool, postgres::PgPoolOptions};
 use crate::config::DatabaseConfig;
 
 /// A connection that was not used for this long may have been lost meanwhile.
-const IDLE: std::time::Duration = std::time::Duration::from_millis(500);
+const IDLE: std::time::Duration = std::time::Duration::from_millis(100);
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
@@ -61,13 +65,19 @@ pub async fn ping(pool: &PgPool) -> sqlx::Result<()> {
 #[derive(Clone, Copy, Debug)]
 pub enum Lock {
     Reconcile = 7101,
+    Retain = 7102,
 }
 
-/// Takes the lock for the transaction behind `db` unless somebody else has it.
+/// Takes the lock for the transaction behind `db` unless somebody else has it. A process that was stopped in the middle
+/// loses it after a while, with the transaction.
 pub async fn try_lock(db: impl sqlx::PgExecutor<'_>, lock: Lock) -> sqlx::Result<bool> {
-    sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock($1) AS "taken!""#, lock as i64)
-        .fetch_one(db)
-        .await
+    sqlx::query_scalar!(
+        r#"SELECT pg_try_advisory_xact_lock($1) AND set_config('idle_in_transaction_session_timeout', '10s', true) <> ''
+               AS "taken!""#,
+        lock as i64,
+    )
+    .fetch_one(db)
+    .await
 }
 
 fn timestamp(time: DateTime<Utc>) -> Timestamp {

@@ -1,5 +1,7 @@
 //! Table `job_output`: the archive of lines, in compressed chunks.
 
+use std::time::Duration;
+
 use app::model::JobId;
 use sqlx::{PgExecutor, Result};
 
@@ -106,6 +108,38 @@ pub async fn last_seq(db: impl PgExecutor<'_>, id: JobId, attempt: u32) -> Resul
     .fetch_one(db)
     .await?;
     Ok(last.map_or(0, unsigned_seq))
+}
+
+/// Replaces the output of attempts that ended longer than `keep` ago by `notice`, a chunk of one line. Returns how many
+/// attempts that were and how many bytes went.
+pub async fn delete_old(
+    db: impl PgExecutor<'_>,
+    keep: Duration,
+    notice: &[u8],
+    limit: i64,
+) -> Result<(u64, u64)> {
+    let row = sqlx::query!(
+        r#"WITH old AS (
+               SELECT job_id, attempt FROM attempts
+               WHERE finished_at < now() - $1 * interval '1 millisecond' AND lines > 1 LIMIT $3
+           ), gone AS (
+               DELETE FROM job_output USING old
+               WHERE job_output.job_id = old.job_id AND job_output.attempt = old.attempt AND last_seq > 1
+               RETURNING length(lines) AS bytes
+           ), noted AS (
+               INSERT INTO job_output (job_id, attempt, last_seq, first_seq, lines) SELECT job_id, attempt, 1, 1, $2 FROM old
+               ON CONFLICT (job_id, attempt, last_seq) DO UPDATE SET lines = excluded.lines
+           ), counted AS (
+               UPDATE attempts SET lines = 1 FROM old WHERE attempts.job_id = old.job_id AND attempts.attempt = old.attempt
+           )
+           SELECT (SELECT count(*) FROM old) AS "attempts!", (SELECT coalesce(sum(bytes), 0) FROM gone) AS "bytes!""#,
+        keep.as_secs_f64() * 1000.0,
+        notice,
+        limit,
+    )
+    .fetch_one(db)
+    .await?;
+    Ok((u64::try_from(row.attempts).unwrap_or(0), u64::try_from(row.bytes).unwrap_or(0)))
 }
 
 fn seq(number: u64) -> i64 {

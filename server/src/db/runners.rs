@@ -5,21 +5,52 @@ use sqlx::{PgExecutor, Result};
 
 use super::{signed, unsigned};
 
-/// Notes that a runner is here. Called when it starts and with every heartbeat.
-pub async fn heartbeat(db: impl PgExecutor<'_>, name: &str, slots: u32, lanes: &[Kind]) -> Result<()> {
+/// Whether a runner takes new jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draining {
+    No,
+    /// It finishes what it runs.
+    Yes,
+}
+
+/// Notes that a runner is here, and hears what is wanted of it. Called when it starts and with every heartbeat.
+pub async fn heartbeat(db: impl PgExecutor<'_>, name: &str, slots: u32, lanes: &[Kind]) -> Result<Draining> {
     let lanes: Vec<String> = lanes.iter().map(|kind| kind.as_str().to_owned()).collect();
-    sqlx::query!(
+    let draining = sqlx::query_scalar!(
         "INSERT INTO runners (name, version, slots, lanes) VALUES ($1, $2, $3, $4)
          ON CONFLICT (name) DO UPDATE SET version = excluded.version, slots = excluded.slots, lanes = excluded.lanes,
-                                          last_seen_at = now()",
+                                          last_seen_at = now()
+         RETURNING draining",
         name,
         env!("CARGO_PKG_VERSION"),
         signed(slots),
         &lanes,
     )
-    .execute(db)
+    .fetch_one(db)
     .await?;
-    Ok(())
+    Ok(if draining { Draining::Yes } else { Draining::No })
+}
+
+/// Tells a runner whether to take new jobs; it hears of it with its next heartbeat. `false`: there is no such runner.
+pub async fn set_draining(db: impl PgExecutor<'_>, name: &str, draining: Draining) -> Result<bool> {
+    let set =
+        sqlx::query!("UPDATE runners SET draining = $2 WHERE name = $1", name, draining == Draining::Yes)
+            .execute(db)
+            .await?;
+    Ok(set.rows_affected() > 0)
+}
+
+/// How many slots the runners that take a lane have together, of those that were heard of in the last ten seconds and take
+/// new jobs.
+pub async fn slots(db: impl PgExecutor<'_>, lane: Kind) -> Result<u32> {
+    let slots = sqlx::query_scalar!(
+        r#"SELECT coalesce(sum(slots), 0)::bigint AS "slots!" FROM runners
+           WHERE last_seen_at > now() - interval '10 seconds' AND NOT draining AND $1 = ANY (lanes)"#,
+        lane.as_str(),
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(unsigned(slots))
 }
 
 /// Takes a runner that stops off the list, and those that have not been heard of for a day with it.

@@ -1,11 +1,14 @@
 //! The job's state machine in SQL: every change of `jobs.state` after the insert is one guarded statement in this file.
 //!
 //! ```text
-//! queued → running → succeeded | failed | canceled        running → queued   (its runner is lost or gone)
-//! queued → canceled                                        finished → queued  (somebody retries)
+//! scheduled → queued → running → succeeded | failed | canceled
+//! running → scheduled (it failed and is tried again)      running → queued (its runner is lost or gone)
+//! scheduled | queued | parked → canceled                  finished → queued (somebody retries)
 //! ```
 //! A statement that finds the job in another state, or an attempt that is not the one named, changes nothing and returns
 //! no row. The attempt number is the fence: what a runner says of an attempt that is over is not heard.
+//!
+//! Statements that change several rows take them in the order of their ids, so that no two of them wait for each other.
 
 use std::time::Duration;
 
@@ -27,18 +30,35 @@ pub async fn start(
     let rows = sqlx::query_as!(
         JobRow,
         "WITH candidate AS (
-             SELECT id, attempt FROM jobs WHERE id = ANY($1) AND state = 'queued' FOR UPDATE
+             SELECT id, attempt FROM jobs WHERE id = ANY($1) AND state = 'queued' ORDER BY id FOR UPDATE
          ), started AS (
              INSERT INTO attempts (job_id, attempt, state, runner, lease_expires_at)
              SELECT id, attempt + 1, 'running', $2, now() + $3 * interval '1 millisecond' FROM candidate
          )
          UPDATE jobs SET state = 'running', attempt = jobs.attempt + 1, started_at = now(), stage = NULL,
-                         exit_code = NULL, error = NULL, cancel_requested_at = NULL, revision = revision + 1
+                         progress = NULL, run_at = NULL, exit_code = NULL, error = NULL, cancel_requested_at = NULL, revision = revision + 1
          FROM candidate WHERE jobs.id = candidate.id
          RETURNING jobs.*",
         &ids,
         runner,
         lease.as_secs_f64() * 1000.0,
+    )
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(OwnedJob::try_from).collect()
+}
+
+/// `scheduled → queued` for jobs whose time has come, `limit` at most.
+pub async fn promote(db: impl PgExecutor<'_>, limit: i64) -> Result<Vec<OwnedJob>> {
+    let rows = sqlx::query_as!(
+        JobRow,
+        "UPDATE jobs SET state = 'queued', queued_at = now(), revision = revision + 1
+         WHERE state = 'scheduled' AND id IN (
+             SELECT id FROM jobs WHERE state = 'scheduled' AND run_at <= now() ORDER BY run_at LIMIT $1
+             FOR UPDATE SKIP LOCKED
+         )
+         RETURNING *",
+        limit,
     )
     .fetch_all(db)
     .await?;
@@ -53,38 +73,106 @@ pub struct Outcome {
     pub exit_code: Option<i32>,
     /// Why it did not succeed, in words.
     pub error: Option<String>,
+    pub again: Again,
 }
 
-/// `running → succeeded | failed | canceled`. `lines` is how many lines the attempt printed; the archive holds them all.
-pub async fn finish(
-    db: impl PgExecutor<'_>,
-    id: JobId,
-    attempt: u32,
-    runner: &str,
-    outcome: &Outcome,
-    lines: u64,
-) -> Result<Option<OwnedJob>> {
-    one(sqlx::query_as!(
+/// Whether a failure may go away by trying again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    IfAttemptsAreLeft,
+    /// It would fail the same way: what was asked for does not exist.
+    Never,
+}
+
+impl Outcome {
+    pub fn succeeded(exit_code: Option<i32>) -> Self {
+        Self { state: AttemptState::Succeeded, exit_code, error: None, again: Again::Never }
+    }
+
+    pub fn failed(error: impl Into<String>) -> Self {
+        // Postgres takes no text with a zero byte.
+        let error = Some(error.into().replace('\0', "\u{fffd}"));
+        Self { state: AttemptState::Failed, exit_code: None, error, again: Again::IfAttemptsAreLeft }
+    }
+
+    pub fn canceled() -> Self {
+        Self { state: AttemptState::Canceled, exit_code: None, error: None, again: Again::Never }
+    }
+
+    pub fn with_exit_code(self, exit_code: i32) -> Self {
+        Self { exit_code: Some(exit_code), ..self }
+    }
+
+    pub fn and_never_again(self) -> Self {
+        Self { again: Again::Never, ..self }
+    }
+}
+
+/// The end of one attempt, as its runner tells it.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    pub id: JobId,
+    pub attempt: u32,
+    pub outcome: Outcome,
+    /// How many lines the attempt printed; the archive holds them all.
+    pub lines: u64,
+}
+
+/// `running → succeeded | failed | canceled`, or `running → scheduled` when it failed and attempts are left: after the
+/// job's pause, doubled with each failure up to an hour, give or take a quarter. Returns the jobs whose attempts were
+/// `runner`'s.
+pub async fn finish(db: impl PgExecutor<'_>, runner: &str, verdicts: &[Verdict]) -> Result<Vec<OwnedJob>> {
+    let ids: Vec<Uuid> = verdicts.iter().map(|verdict| *verdict.id.as_uuid()).collect();
+    let attempts: Vec<i32> = verdicts.iter().map(|verdict| signed(verdict.attempt)).collect();
+    let states: Vec<String> =
+        verdicts.iter().map(|verdict| verdict.outcome.state.as_str().to_owned()).collect();
+    let exit_codes: Vec<Option<i32>> = verdicts.iter().map(|verdict| verdict.outcome.exit_code).collect();
+    let errors: Vec<Option<String>> = verdicts.iter().map(|verdict| verdict.outcome.error.clone()).collect();
+    let again: Vec<bool> =
+        verdicts.iter().map(|verdict| verdict.outcome.again == Again::IfAttemptsAreLeft).collect();
+    let lines: Vec<i64> =
+        verdicts.iter().map(|verdict| i64::try_from(verdict.lines).unwrap_or(i64::MAX)).collect();
+    let rows = sqlx::query_as!(
         JobRow,
-        "WITH ended AS (
-             UPDATE attempts SET state = $4, exit_code = $5, error = $6, lines = $7, finished_at = now()
-             WHERE job_id = $1 AND attempt = $2 AND runner = $3 AND state = 'running'
-             RETURNING job_id
+        "WITH given AS (
+             SELECT * FROM UNNEST($2::uuid[], $3::integer[], $4::text[], $5::integer[], $6::text[], $7::boolean[],
+                                  $8::bigint[])
+                 AS given (id, attempt, state, exit_code, error, again, lines)
+         ), held AS (
+             SELECT given.* FROM given JOIN attempts ON attempts.job_id = given.id AND attempts.attempt = given.attempt
+             WHERE attempts.runner = $1 AND attempts.state = 'running' ORDER BY given.id FOR UPDATE OF attempts
+         ), ended AS (
+             UPDATE attempts SET state = held.state, exit_code = held.exit_code, error = held.error,
+                                 lines = held.lines, finished_at = now()
+             FROM held WHERE attempts.job_id = held.id AND attempts.attempt = held.attempt
+             RETURNING held.*
+         ), judged AS (
+             SELECT ended.*, ended.state = 'failed' AND ended.again AND jobs.failures + 1 < jobs.max_attempts
+                             AND jobs.cancel_requested_at IS NULL AS is_tried_again
+             FROM ended JOIN jobs ON jobs.id = ended.id
          )
-         UPDATE jobs SET state = $4, exit_code = $5, error = $6, stage = NULL, finished_at = now(),
-                         revision = revision + 1
-         FROM ended WHERE jobs.id = ended.job_id AND jobs.state = 'running' AND jobs.attempt = $2
+         UPDATE jobs SET
+             state = CASE WHEN is_tried_again THEN 'scheduled' ELSE judged.state END,
+             run_at = CASE WHEN is_tried_again THEN now() + interval '1 millisecond'
+                 * least(backoff_ms * power(2, least(failures, 20)), 3600000) * (0.75 + random() / 2) END,
+             failures = failures + (judged.state = 'failed')::integer,
+             exit_code = judged.exit_code, error = judged.error, stage = NULL, progress = NULL,
+             finished_at = CASE WHEN is_tried_again THEN NULL ELSE now() END,
+             revision = revision + 1
+         FROM judged WHERE jobs.id = judged.id AND jobs.state = 'running' AND jobs.attempt = judged.attempt
          RETURNING jobs.*",
-        id.as_uuid(),
-        signed(attempt),
         runner,
-        outcome.state.as_str(),
-        outcome.exit_code,
-        outcome.error,
-        i64::try_from(lines).unwrap_or(i64::MAX),
+        &ids,
+        &attempts,
+        &states,
+        &exit_codes as &[Option<i32>],
+        &errors as &[Option<String>],
+        &again,
+        &lines,
     )
-    .fetch_optional(db)
-    .await)
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(OwnedJob::try_from).collect()
 }
 
 /// Why an attempt ends without an outcome of its own.
@@ -96,8 +184,11 @@ pub enum Loss {
     HandedBack,
 }
 
-/// `running → queued`, or `failed` when it was the last attempt. An attempt that a runner hands back does not count as
-/// tried: the job gets one more. For an expired lease the guard is the lease itself.
+/// After so many attempts whose runner died, the job is taken for the cause.
+const POISON: i32 = 3;
+
+/// `running → queued`, or `failed` when it has killed its runner too often. Neither kind of loss uses an attempt up. For an
+/// expired lease the guard is the lease itself.
 pub async fn lose(
     db: impl PgExecutor<'_>,
     id: JobId,
@@ -105,40 +196,42 @@ pub async fn lose(
     loss: Loss,
     lines: u64,
 ) -> Result<Option<OwnedJob>> {
-    let (error, more) = match loss {
-        Loss::LeaseExpired => ("The runner was lost: nothing was heard of it until the lease ran out.", 0),
-        Loss::HandedBack => ("The runner was stopped and gave the job back.", 1),
+    let (error, deaths) = match loss {
+        Loss::LeaseExpired => ("The runner was lost: nothing was heard of it until the lease ran out.", 1),
+        Loss::HandedBack => ("The runner was stopped and gave the job back.", 0),
     };
     one(sqlx::query_as!(
         JobRow,
         "WITH ended AS (
              UPDATE attempts SET state = 'lost', error = $3, lines = $5, finished_at = now()
              WHERE job_id = $1 AND attempt = $2 AND state = 'running'
-               AND ($4 > 0 OR lease_expires_at < now())
+               AND ($4 = 0 OR lease_expires_at < now())
              RETURNING job_id
          )
          UPDATE jobs SET
              state = CASE WHEN cancel_requested_at IS NOT NULL THEN 'canceled'
-                          WHEN attempt < max_attempts + $4 THEN 'queued' ELSE 'failed' END,
-             max_attempts = max_attempts + $4,
-             queued_at = now(), stage = NULL,
-             error = CASE WHEN attempt < max_attempts + $4 OR cancel_requested_at IS NOT NULL THEN NULL ELSE $3 END,
-             finished_at = CASE WHEN attempt < max_attempts + $4 AND cancel_requested_at IS NULL THEN NULL
-                                ELSE now() END,
-             revision = revision + 1
+                          WHEN losses + $4 >= $6 THEN 'failed' ELSE 'queued' END,
+             finished_at = CASE WHEN cancel_requested_at IS NOT NULL OR losses + $4 >= $6 THEN now() END,
+             error = CASE WHEN cancel_requested_at IS NULL AND losses + $4 >= $6 THEN $7 END,
+             losses = losses + $4, queued_at = now(), stage = NULL, progress = NULL, revision = revision + 1
          FROM ended WHERE jobs.id = ended.job_id AND jobs.state = 'running' AND jobs.attempt = $2
          RETURNING jobs.*",
         id.as_uuid(),
         signed(attempt),
         error,
-        more,
+        deaths,
         i64::try_from(lines).unwrap_or(i64::MAX),
+        POISON,
+        format!(
+            "poison: the runner died {POISON} times while this job ran, so it is not tried again by itself. Look at the end \
+             of its output, and at the runner's memory and disk."
+        ),
     )
     .fetch_optional(db)
     .await)
 }
 
-/// `queued → canceled`.
+/// `scheduled | queued | parked → canceled`.
 pub async fn cancel_waiting(db: impl PgExecutor<'_>, id: JobId) -> Result<Option<OwnedJob>> {
     one(sqlx::query_as!(
         JobRow,
@@ -164,11 +257,11 @@ pub async fn request_cancel(db: impl PgExecutor<'_>, id: JobId) -> Result<Option
     .await)
 }
 
-/// `succeeded | failed | canceled → queued`, with room for one more attempt.
+/// `succeeded | failed | canceled → queued`, with as many attempts as at first.
 pub async fn retry(db: impl PgExecutor<'_>, id: JobId) -> Result<Option<OwnedJob>> {
     one(sqlx::query_as!(
         JobRow,
-        "UPDATE jobs SET state = 'queued', max_attempts = greatest(max_attempts, attempt + 1), queued_at = now(),
+        "UPDATE jobs SET state = 'queued', failures = 0, losses = 0, queued_at = now(), run_at = NULL,
                          finished_at = NULL, exit_code = NULL, error = NULL, cancel_requested_at = NULL,
                          revision = revision + 1
          WHERE id = $1 AND state IN ('succeeded', 'failed', 'canceled')
@@ -179,21 +272,24 @@ pub async fn retry(db: impl PgExecutor<'_>, id: JobId) -> Result<Option<OwnedJob
     .await)
 }
 
-/// What a running attempt is doing now; not a change of state, but guarded like one.
-pub async fn set_stage(
+/// What a running attempt is doing now and how far it is; not a change of state, but guarded like one. What is `None` stays
+/// as it was.
+pub async fn set_progress(
     db: impl PgExecutor<'_>,
     id: JobId,
     attempt: u32,
-    stage: &str,
+    stage: Option<&str>,
+    percent: Option<u8>,
 ) -> Result<Option<OwnedJob>> {
     one(sqlx::query_as!(
         JobRow,
-        "UPDATE jobs SET stage = $3, revision = revision + 1
+        "UPDATE jobs SET stage = coalesce($3, stage), progress = coalesce($4, progress), revision = revision + 1
          WHERE id = $1 AND attempt = $2 AND state = 'running'
          RETURNING jobs.*",
         id.as_uuid(),
         signed(attempt),
         stage,
+        percent.map(i16::from),
     )
     .fetch_optional(db)
     .await)

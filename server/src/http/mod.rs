@@ -5,6 +5,7 @@ mod error;
 mod guard;
 mod health;
 mod job_stream;
+mod lanes;
 mod pages;
 mod rest;
 mod router;

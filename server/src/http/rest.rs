@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use app::{
     backend::Backend,
-    model::{
-        ApiError, Attempt, Job, JobDetail, JobFilter, JobId, JobPage, Lane, Line, NewJob, Person, Trigger,
-    },
+    model::{ApiError, Attempt, Job, JobDetail, JobFilter, JobId, JobPage, Line, NewJob, Person, Trigger},
 };
 use axum::{
     Json,
@@ -20,13 +18,15 @@ use axum::{
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::error::Problem;
-use crate::backend::Server;
+use crate::{backend::Server, lifecycle::Submitted};
 
 /// How many lines a request for output gets when it does not say, and at most.
 const LINES: u64 = 1000;
 const MOST_LINES: u64 = 5000;
+/// How many jobs one request can make.
+const MOST_JOBS: usize = 1000;
 
-type Answer<T> = Result<Json<T>, Problem>;
+pub(super) type Answer<T> = Result<Json<T>, Problem>;
 
 /// The person behind a request; asking for it is what authenticates a handler.
 pub(super) struct Caller(pub Person);
@@ -70,7 +70,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
 }
 
 /// A JSON body, likewise.
-pub(super) struct JsonBody<T>(T);
+pub(super) struct JsonBody<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
@@ -95,14 +95,41 @@ pub(super) async fn wrong_method() -> Problem {
     Problem::wrong_method()
 }
 
+/// A job, or a list of them, which is taken as a whole or not at all.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum OneOrMany {
+    Many(Vec<NewJob>),
+    One(Box<NewJob>),
+}
+
 pub(super) async fn create_job(
     State(server): State<Arc<Server>>,
     Caller(person): Caller,
-    JsonBody(new): JsonBody<NewJob>,
+    JsonBody(new): JsonBody<OneOrMany>,
 ) -> Result<Response, Problem> {
-    let job = server.submit(&person, new, Trigger::Api).await?;
+    let new = match new {
+        OneOrMany::One(new) => *new,
+        OneOrMany::Many(new) => {
+            if new.is_empty() || new.len() > MOST_JOBS {
+                let message = format!("A list has between 1 and {MOST_JOBS} jobs.");
+                return Err(ApiError::invalid("", message).into());
+            }
+            if new.iter().any(|new| new.idempotency_key.is_some()) {
+                let message = "Jobs of a list cannot have keys of their own: send them one by one.";
+                return Err(ApiError::invalid("idempotency_key", message).into());
+            }
+            let jobs = server.submit_all(&person, new).await?;
+            return Ok((StatusCode::CREATED, Json(JobPage { jobs, next: None })).into_response());
+        }
+    };
+    // A repeated request is told what the first one made.
+    let (status, job) = match server.submit(&person, new, Trigger::Api).await? {
+        Submitted::New(job) => (StatusCode::CREATED, job),
+        Submitted::Before(job) => (StatusCode::OK, job),
+    };
     let location = HeaderValue::from_str(&format!("/api/jobs/{}", job.id)).ok();
-    let mut response = (StatusCode::CREATED, Json(job)).into_response();
+    let mut response = (status, Json(job)).into_response();
     if let Some(location) = location {
         response.headers_mut().insert(header::LOCATION, location);
     }
@@ -144,16 +171,21 @@ pub(super) async fn retry_job(
     Ok(Json(server.lifecycle.find(&person, id).await?))
 }
 
+pub(super) async fn delete_job(
+    State(server): State<Arc<Server>>,
+    Caller(person): Caller,
+    Id(id): Id,
+) -> Result<StatusCode, Problem> {
+    server.delete_job(&person, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 pub(super) async fn list_attempts(
     State(server): State<Arc<Server>>,
     Caller(person): Caller,
     Id(id): Id,
 ) -> Answer<Vec<Attempt>> {
     Ok(Json(server.job(&person, id).await?.attempts))
-}
-
-pub(super) async fn list_lanes(State(server): State<Arc<Server>>, Caller(_): Caller) -> Answer<Vec<Lane>> {
-    Ok(Json(server.lanes().await?))
 }
 
 #[derive(Deserialize)]

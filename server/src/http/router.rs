@@ -14,7 +14,7 @@ use tower_http::{
 };
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 
-use super::{board_stream, error, guard, health, job_stream, pages::Pages, rest, session, site::Site};
+use super::{board_stream, error, guard, health, job_stream, lanes, pages::Pages, rest, session, site::Site};
 use crate::{backend::Server, db::sessions::PostgresSessions};
 
 /// The whole web side.
@@ -25,13 +25,16 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
     let api = Router::new()
         .route("/session", post(session::sign_in))
         .route("/api/jobs", get(rest::list_jobs).post(rest::create_job))
-        .route("/api/jobs/{id}", get(rest::get_job))
+        .route("/api/jobs/{id}", get(rest::get_job).delete(rest::delete_job))
         .route("/api/jobs/{id}/cancel", post(rest::cancel_job))
         .route("/api/jobs/{id}/retry", post(rest::retry_job))
         .route("/api/jobs/{id}/attempts", get(rest::list_attempts))
         .route("/api/jobs/{id}/output", get(rest::get_output))
         .route("/api/jobs/{id}/output.txt", get(rest::get_output_text))
-        .route("/api/lanes", get(rest::list_lanes))
+        .route("/api/lanes", get(lanes::list))
+        .route("/api/lanes/{lane}/pause", post(lanes::pause))
+        .route("/api/lanes/{lane}/resume", post(lanes::resume))
+        .route("/api/lanes/{lane}/clean", post(lanes::clean))
         .route("/api/{*path}", get(rest::no_such_route).fallback(rest::no_such_route))
         .method_not_allowed_fallback(rest::wrong_method)
         .with_state(Arc::clone(&server));

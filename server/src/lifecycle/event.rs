@@ -1,6 +1,6 @@
 //! News for everybody who watches, on its way through Redis.
 
-use app::model::{Job, LastLine, UserId};
+use app::model::{Job, JobId, Lane, LastLine, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::db::Visible;
@@ -14,14 +14,20 @@ pub enum Event {
     Job { job: Job, owner: Option<UserId> },
     /// A running job printed.
     Line { line: LastLine, owner: Option<UserId> },
+    /// A job is gone.
+    Deleted { id: JobId, owner: Option<UserId> },
+    /// A lane was paused or goes on.
+    Lane { lane: Lane },
 }
 
 impl Event {
     pub fn is_for(&self, visible: Visible) -> bool {
-        let (Self::Job { owner, .. } | Self::Line { owner, .. }) = self;
-        match visible {
-            Visible::All => true,
-            Visible::Of(user) => *owner == Some(user),
+        match (self, visible) {
+            (_, Visible::All) | (Self::Lane { .. }, _) => true,
+            (
+                Self::Job { owner, .. } | Self::Line { owner, .. } | Self::Deleted { owner, .. },
+                Visible::Of(user),
+            ) => *owner == Some(user),
         }
     }
 }

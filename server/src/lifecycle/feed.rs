@@ -7,6 +7,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use app::model::{Job, JobFilter, JobId};
 use bytes::Bytes;
+use serde_json::json;
 use tokio::{
     sync::broadcast,
     time::{MissedTickBehavior, interval},
@@ -41,6 +42,8 @@ impl News {
         let frame = match &event {
             Event::Job { job, .. } => sse::event("job", job),
             Event::Line { line, .. } => sse::event("line", line),
+            Event::Deleted { id, .. } => sse::event("deleted", &json!({ "id": id })),
+            Event::Lane { lane } => sse::event("lane", lane),
         };
         Self { event, frame }
     }
@@ -69,8 +72,8 @@ impl Feed {
                 _ = tick.tick() => None,
             };
             match message {
-                Some(message) => match serde_json::from_slice::<Event>(&message) {
-                    Ok(event) => self.announce(event, &mut heard),
+                Some(message) => match serde_json::from_slice::<Vec<Event>>(&message) {
+                    Ok(events) => events.into_iter().for_each(|event| self.announce(event, &mut heard)),
                     Err(error) => {
                         tracing::warn!(%error, "an event was not understood; is another version running?")
                     }

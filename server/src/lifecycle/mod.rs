@@ -1,41 +1,56 @@
 //! The life of a job: each step is a guarded transition in Postgres, then a move in Redis, then news for everybody who
 //! watches. What crashes in between is mended by `reconcile`.
 
+mod clean;
 mod event;
 mod feed;
+mod lanes;
 mod reconcile;
 mod request;
+mod retention;
+mod submit;
+mod waiting;
 
 use std::time::Duration;
 
-use app::model::{ApiError, Job, JobId, Kind, Person};
-use futures::future::join_all;
+use app::model::{ApiError, Job, JobId, JobState, Kind, Person, Priority};
 use sqlx::PgPool;
 
 pub use self::{
+    clean::Cleaning,
     event::Event,
     feed::{Feed, News},
     reconcile::reconcile,
     request::{JobRequest, RequestRules},
+    retention::retain,
+    submit::Submitted,
 };
 use crate::{
+    batch::Batcher,
+    config::QueueConfig,
     db::{
-        self, OwnedJob, Visible,
-        transitions::{self, Loss, Outcome},
+        self, NewJobRow, OwnedJob, Visible,
+        transitions::{self, Loss, Verdict},
     },
-    queue::Queue,
+    queue::{Entry, Queue},
 };
+
+/// How many events go in one message.
+const EVENTS: usize = 64;
 
 /// What the steps of a job need. Cloning is cheap.
 #[derive(Clone)]
 pub struct Lifecycle {
     db: PgPool,
     queue: Queue,
+    config: QueueConfig,
+    submissions: Batcher<NewJobRow, Result<Job, ApiError>>,
 }
 
 impl Lifecycle {
-    pub fn new(db: PgPool, queue: Queue) -> Self {
-        Self { db, queue }
+    pub fn new(db: PgPool, queue: Queue, config: QueueConfig) -> Self {
+        let submissions = submit::batches(db.clone(), queue.clone());
+        Self { db, queue, config, submissions }
     }
 
     pub fn db(&self) -> &PgPool {
@@ -44,14 +59,6 @@ impl Lifecycle {
 
     pub fn queue(&self) -> &Queue {
         &self.queue
-    }
-
-    /// Keeps a job and queues it. When this returns, the job is safe in Postgres, whatever happens to Redis.
-    pub async fn submit(&self, person: &Person, request: &JobRequest) -> sqlx::Result<Job> {
-        let new = request.row(JobId::new(), person);
-        let job = db::insert(&self.db, &new).await?;
-        tokio::join!(self.push(&job.job), self.changed(&job));
-        Ok(job.job)
     }
 
     /// Lets `runner` have those of the claimed jobs that Postgres still has as queued, and gives the slots of the others
@@ -74,38 +81,47 @@ impl Lifecycle {
         }
         // Nobody's work waits for the news.
         let (this, news) = (self.clone(), started.clone());
-        tokio::spawn(async move { join_all(news.iter().map(|job| this.changed(job))).await });
+        tokio::spawn(async move { this.changed(&news).await });
         Ok(started)
     }
 
-    /// Ends an attempt that ran to its end. `false`: it was no longer this runner's, and nothing was changed.
-    pub async fn finish(&self, job: &Job, runner: &str, outcome: &Outcome, lines: u64) -> sqlx::Result<bool> {
-        let finished = transitions::finish(&self.db, job.id, job.attempt, runner, outcome, lines).await?;
-        let news = async {
-            if let Some(finished) = &finished {
-                self.changed(finished).await;
+    /// Ends attempts that ran to their end, and returns those that were still this runner's. What a lost runner says of the
+    /// others changes nothing.
+    pub async fn finish(&self, runner: &str, verdicts: &[Verdict]) -> sqlx::Result<Vec<OwnedJob>> {
+        let finished = transitions::finish(&self.db, runner, verdicts).await?;
+        let release = async {
+            for lane in Kind::ALL {
+                let ids: Vec<JobId> = finished
+                    .iter()
+                    .filter(|owned| owned.job.kind == *lane)
+                    .map(|owned| owned.job.id)
+                    .collect();
+                self.release(*lane, runner, &ids).await;
             }
         };
-        let released = [job.id];
-        tokio::join!(self.release(job.kind, runner, &released), news);
-        Ok(finished.is_some())
+        tokio::join!(release, self.changed(&finished));
+        Ok(finished)
     }
 
     /// Gives an attempt back that this runner cannot finish because it stops.
     pub async fn hand_back(&self, job: &Job, runner: &str, lines: u64) -> sqlx::Result<()> {
         let queued = transitions::lose(&self.db, job.id, job.attempt, Loss::HandedBack, lines).await?;
-        self.release(job.kind, runner, &[job.id]).await;
-        if let Some(queued) = &queued {
-            self.push(&queued.job).await;
-            self.changed(queued).await;
+        if let Some(queued) = queued {
+            self.release(job.kind, runner, &[job.id]).await;
+            self.requeued(queued).await;
         }
         Ok(())
     }
 
-    pub async fn set_stage(&self, job: &Job, stage: &str) -> sqlx::Result<()> {
-        if let Some(job) = transitions::set_stage(&self.db, job.id, job.attempt, stage).await? {
-            self.changed(&job).await;
-        }
+    /// Notes what a running attempt is doing and how far it is; what is `None` stays as it was.
+    pub async fn set_progress(
+        &self,
+        job: &Job,
+        stage: Option<&str>,
+        percent: Option<u8>,
+    ) -> sqlx::Result<()> {
+        let changed = transitions::set_progress(&self.db, job.id, job.attempt, stage, percent).await?;
+        self.changed(changed.as_slice()).await;
         Ok(())
     }
 
@@ -116,7 +132,7 @@ impl Lifecycle {
             if let Err(error) = self.queue.remove(job.kind, job.priority, job.id).await {
                 tracing::debug!(job.id = %id, %error, "a canceled job stays in its list; whoever claims it drops it");
             }
-            self.changed(&canceled).await;
+            self.changed(&[canceled]).await;
             return Ok(());
         }
         let Some(running) = transitions::request_cancel(&self.db, id).await.map_err(away)? else {
@@ -130,7 +146,7 @@ impl Lifecycle {
             // Without the ring the runner learns of it with its next heartbeat.
             let _ = self.queue.ring(&channel, b"cancel").await;
         }
-        self.changed(&running).await;
+        self.changed(&[running]).await;
         Ok(())
     }
 
@@ -141,9 +157,9 @@ impl Lifecycle {
                 "The job has not ended yet, so it cannot be tried again.".to_owned(),
             ));
         };
-        self.push(&queued.job).await;
-        self.changed(&queued).await;
-        Ok(queued.job)
+        let job = queued.job.clone();
+        self.requeued(queued).await;
+        Ok(job)
     }
 
     /// The job if this person may see it. To somebody who may not, it does not exist.
@@ -153,28 +169,64 @@ impl Lifecycle {
     }
 
     /// Tells everybody who watches. What is lost here is found by their next look.
-    pub async fn publish(&self, event: &Event) {
-        let Ok(message) = serde_json::to_vec(event) else { return };
-        if let Err(error) = self.queue.ring(&self.queue.keys().events(), &message).await {
-            tracing::debug!(%error, "a change was not announced");
-        }
+    pub async fn publish(&self, events: &[Event]) {
+        publish(&self.queue, events).await;
     }
 
-    async fn changed(&self, job: &OwnedJob) {
-        self.publish(&Event::Job { job: job.job.clone(), owner: job.owner }).await;
+    async fn changed(&self, jobs: &[OwnedJob]) {
+        let events: Vec<Event> =
+            jobs.iter().map(|owned| Event::Job { job: owned.job.clone(), owner: owned.owner }).collect();
+        self.publish(&events).await;
     }
 
-    /// Puts a job that Postgres has as queued into its list. A failure loses nothing: the reconciler pushes it again.
-    async fn push(&self, job: &Job) {
-        if let Err(error) = self.queue.push(job.kind, job.priority, &[job.id]).await {
-            tracing::warn!(job.id = %job.id, %error, "Redis is away; the job is queued again when it is back");
-        }
+    /// A job went back to the queue, or ended on the way there.
+    async fn requeued(&self, job: OwnedJob) {
+        push(&self.queue, std::slice::from_ref(&job)).await;
+        self.changed(&[job]).await;
     }
 
     /// Gives slots back. A failure leaks them only until the reconciler looks.
     async fn release(&self, lane: Kind, runner: &str, ids: &[JobId]) {
+        if ids.is_empty() {
+            return;
+        }
         if let Err(error) = self.queue.release(lane, runner, ids).await {
             tracing::warn!(%lane, %error, "Redis is away; slots are given back later");
+        }
+    }
+}
+
+async fn publish(queue: &Queue, events: &[Event]) {
+    for events in events.chunks(EVENTS) {
+        let Ok(message) = serde_json::to_vec(events) else { return };
+        if let Err(error) = queue.ring(&queue.keys().events(), &message).await {
+            tracing::debug!(%error, "a change was not announced");
+        }
+    }
+}
+
+/// Puts those of the jobs that Postgres has as queued into their lists. A failure loses nothing: the reconciler pushes them
+/// again.
+async fn push(queue: &Queue, jobs: &[OwnedJob]) {
+    for lane in Kind::ALL {
+        for priority in Priority::ALL {
+            let entries: Vec<Entry<'_>> = jobs
+                .iter()
+                .filter(|OwnedJob { job, .. }| {
+                    job.state == JobState::Queued && job.kind == *lane && job.priority == *priority
+                })
+                .map(|OwnedJob { job, owner }| Entry {
+                    id: job.id,
+                    person: *owner,
+                    repository: &job.repository,
+                })
+                .collect();
+            if entries.is_empty() {
+                continue;
+            }
+            if let Err(error) = queue.push(*lane, *priority, &entries).await {
+                tracing::warn!(jobs = entries.len(), %error, "Redis is away; jobs are queued again when it is back");
+            }
         }
     }
 }

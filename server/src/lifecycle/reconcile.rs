@@ -1,115 +1,174 @@
-//! Mends what a crash left between Postgres and Redis. Every server runs it; a lock lets one of them work at a time.
+//! Mends what a crash left between Postgres and Redis, and does what its time has come for. Every server runs it; a lock
+//! lets one of them work at a time.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use app::model::{JobId, JobState, Kind, Priority};
-use tokio::time::{MissedTickBehavior, interval};
+use app::model::{JobId, Kind, Priority};
 use tokio_util::sync::CancellationToken;
 
 use super::Lifecycle;
 use crate::{
-    config::OutputConfig,
+    config::Config,
     db::{
-        self,
+        self, OwnedJob, QueuedJob,
         transitions::{self, Loss},
     },
     output,
+    queue::Entry,
 };
 
-/// How often it looks.
+/// How often it looks; sooner when a job's time comes before.
 const EVERY: Duration = Duration::from_secs(1);
+const SOONEST: Duration = Duration::from_millis(10);
 /// A job that was queued this long ago and is in no list was not pushed, or Redis forgot it.
 const PUSH_GRACE: Duration = Duration::from_secs(2);
-/// How many ids go to Redis in one call.
+/// How many jobs one statement takes.
 const PAGE: i64 = 1000;
-/// Every so many rounds, sessions and links that have run out are forgotten.
-const ROUNDS_PER_SWEEP: u32 = 600;
+/// Counting a million queued jobs takes time. The next count comes after so many times as long as the last one took.
+const COUNTING_SHARE: u32 = 10;
 
-/// Looks once a second until `stop`.
-pub async fn reconcile(lifecycle: Lifecycle, output: OutputConfig, stop: CancellationToken) {
-    let mut reconciler = Reconciler::new(lifecycle, output);
-    let mut tick = interval(EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut round = 0;
+/// Looks until `stop`.
+pub async fn reconcile(lifecycle: Lifecycle, config: Arc<Config>, stop: CancellationToken) {
+    let mut reconciler = Reconciler::new(lifecycle, config);
+    let mut pause = Duration::ZERO;
     loop {
         tokio::select! {
-            _ = tick.tick() => {}
+            () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return,
         }
-        if let Err(error) = reconciler.round().await {
-            tracing::warn!(error = format!("{error:#}"), "reconciling failed and is tried again");
+        let began = Instant::now();
+        if began.duration_since(reconciler.last_look) > 3 * EVERY {
+            reconciler.calm_since = began;
         }
-        round = (round + 1) % ROUNDS_PER_SWEEP;
-        if round == 1
-            && let Err(error) = db::sessions::delete_expired(&reconciler.lifecycle.db).await
-        {
-            tracing::warn!(%error, "old sessions could not be removed");
-        }
+        pause = match reconciler.round().await {
+            Ok(next) => next.clamp(SOONEST, EVERY),
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "reconciling failed and is tried again");
+                reconciler.calm_since = Instant::now();
+                EVERY
+            }
+        };
+        reconciler.last_look = Instant::now();
     }
 }
 
 struct Reconciler {
     lifecycle: Lifecycle,
-    output: OutputConfig,
+    config: Arc<Config>,
     /// Ids that held a slot in the round before although they do not run. Between claim and start that is so for a
     /// moment; twice in a row it is a leak.
     suspects: HashSet<JobId>,
+    last_look: Instant,
+    /// Since when this server and Postgres have been there without a break. After one, runners first get the time to renew
+    /// leases that ran out meanwhile.
+    calm_since: Instant,
+    next_count: Instant,
 }
 
 impl Reconciler {
-    fn new(lifecycle: Lifecycle, output: OutputConfig) -> Self {
-        Self { lifecycle, output, suspects: HashSet::new() }
+    fn new(lifecycle: Lifecycle, config: Arc<Config>) -> Self {
+        let now = Instant::now();
+        Self { lifecycle, config, suspects: HashSet::new(), last_look: now, calm_since: now, next_count: now }
     }
 
-    /// One round, if no other server is at it.
-    async fn round(&mut self) -> anyhow::Result<()> {
+    /// One round, if no other server is at it. Returns when there may be something to do.
+    async fn round(&mut self) -> anyhow::Result<Duration> {
         let mut lock = self.lifecycle.db.begin().await?;
         if !db::try_lock(&mut *lock, db::Lock::Reconcile).await? {
-            return Ok(());
+            return Ok(EVERY);
         }
-        self.lose_expired().await?;
+        for lane in db::lanes::resume_due(&self.lifecycle.db).await? {
+            tracing::info!(%lane, "the pause is over");
+            self.lifecycle.tell_lane(lane).await;
+        }
+        self.promote().await?;
+        if self.calm_since.elapsed() > 3 * self.config.queue.heartbeat() {
+            self.lose_expired().await?;
+        }
+        let begin = Instant::now();
+        let counts = begin >= self.next_count;
         let mut suspects = HashSet::new();
+        let mut settings = db::lanes::all(&self.lifecycle.db).await?;
         for lane in Kind::ALL {
-            suspects.extend(self.mend_slots(*lane).await?);
-            self.mend_lists(*lane).await?;
+            let limits = self.lifecycle.limits(&settings.remove(lane).unwrap_or_default());
+            let queue = &self.lifecycle.queue;
+            if queue.is_open(*lane).await? {
+                suspects.extend(self.mend_slots(*lane).await?);
+                queue.open_lane(*lane, &limits).await?;
+                if counts && self.lists_lack_jobs(*lane).await? {
+                    self.fill_lists(*lane, PUSH_GRACE).await?;
+                }
+            } else {
+                // Redis was emptied. Nothing starts before it knows again what runs and what started.
+                tracing::warn!(%lane, "Redis knows nothing of the lane and is told everything again");
+                let running = db::running_ids(&self.lifecycle.db, *lane).await?;
+                queue.hold(*lane, &running).await?;
+                let starts = db::recent_starts(&self.lifecycle.db, *lane, limits.rate.into()).await?;
+                queue.restore_starts(*lane, &starts).await?;
+                queue.open_lane(*lane, &limits).await?;
+                self.fill_lists(*lane, Duration::ZERO).await?;
+            }
+        }
+        if counts {
+            self.next_count = Instant::now() + begin.elapsed() * COUNTING_SHARE;
         }
         self.suspects = suspects;
+        let next = db::next_scheduled(&self.lifecycle.db).await?;
         // The lock ends with its transaction, also when this process dies.
         lock.commit().await?;
-        Ok(())
+        Ok(next.map_or(EVERY, |millis| Duration::from_secs_f64(millis.clamp(0.0, 1e6) / 1000.0)))
+    }
+
+    /// Queues jobs whose time has come.
+    async fn promote(&self) -> anyhow::Result<()> {
+        loop {
+            let queued = transitions::promote(&self.lifecycle.db, PAGE).await?;
+            if queued.is_empty() {
+                return Ok(());
+            }
+            super::push(&self.lifecycle.queue, &queued).await;
+            self.lifecycle.changed(&queued).await;
+        }
     }
 
     /// Takes attempts from runners that were not heard of, and gives the jobs to others.
     async fn lose_expired(&self) -> anyhow::Result<()> {
+        for (job, attempt, runner) in db::attempts::expired(&self.lifecycle.db).await? {
+            if let Some(lost) = self.lose(job, attempt).await? {
+                tracing::warn!(job.id = %job, attempt, runner, state = %lost.job.state, "the runner was lost");
+                self.lifecycle.release(lost.job.kind, &runner, &[job]).await;
+                self.lifecycle.requeued(lost).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The runner may still be alive somewhere. From here on it cannot append, so what is in the list is all that will ever
+    /// be there, and goes to the archive together with the verdict.
+    async fn lose(&self, job: JobId, attempt: u32) -> anyhow::Result<Option<OwnedJob>> {
         let lifecycle = &self.lifecycle;
-        for (job, attempt, runner) in db::attempts::expired(&lifecycle.db).await? {
-            // The runner may still be alive somewhere. From here on it cannot append, so what is in the list is all that
-            // will ever be there, and goes to the archive together with the verdict.
-            let rest = output::close(lifecycle, job, attempt, self.output.live_for).await?;
-            let mut transaction = lifecycle.db.begin().await?;
-            let lost =
-                transitions::lose(&mut *transaction, job, attempt, Loss::LeaseExpired, rest.total).await?;
-            let Some(lost) = lost else { continue };
+        let rest = output::close(lifecycle, job, attempt, self.config.output.failed_live_for).await?;
+        let mut transaction = lifecycle.db.begin().await?;
+        let lost = transitions::lose(&mut *transaction, job, attempt, Loss::LeaseExpired, rest.total).await?;
+        if lost.is_some() {
             if let Some(chunk) = &rest.chunk {
                 db::output::store_rest(&mut *transaction, job, attempt, chunk).await?;
             }
             transaction.commit().await?;
-            tracing::warn!(job.id = %job, attempt, runner, state = %lost.job.state, "the runner was lost");
-            lifecycle.release(lost.job.kind, &runner, &[job]).await;
-            if lost.job.state == JobState::Queued {
-                lifecycle.push(&lost.job).await;
-            }
-            lifecycle.changed(&lost).await;
         }
-        Ok(())
+        Ok(lost)
     }
 
     /// Slots held in Redis by jobs that do not run are given back; jobs that run without a slot get one. Returns the ids
     /// to look at again.
     async fn mend_slots(&self, lane: Kind) -> anyhow::Result<Vec<JobId>> {
-        let Lifecycle { db, queue } = &self.lifecycle;
+        let Lifecycle { db, queue, .. } = &self.lifecycle;
         let held = queue.active(lane).await?;
-        let running = db::running_ids(db, lane).await?;
+        let running: HashSet<JobId> = db::running_ids(db, lane).await?.into_iter().collect();
         let homeless: Vec<JobId> = running.iter().filter(|id| !held.contains(id)).copied().collect();
         queue.hold(lane, &homeless).await?;
         let idle = held.into_iter().filter(|id| !running.contains(id));
@@ -121,24 +180,28 @@ impl Reconciler {
         Ok(suspects)
     }
 
-    /// Pushes again what Postgres has as queued and no list holds.
-    async fn mend_lists(&self, lane: Kind) -> anyhow::Result<()> {
-        let Lifecycle { db, queue } = &self.lifecycle;
-        if db::queued_count(db, lane).await? <= queue.waiting_count(lane).await? {
-            return Ok(());
-        }
+    async fn lists_lack_jobs(&self, lane: Kind) -> anyhow::Result<bool> {
+        let Lifecycle { db, queue, .. } = &self.lifecycle;
+        Ok(db::queued_count(db, lane).await? > queue.waiting_count(lane).await?)
+    }
+
+    /// Pushes what Postgres has as queued; what is in the lists stays where it is.
+    async fn fill_lists(&self, lane: Kind, grace: Duration) -> anyhow::Result<()> {
+        let Lifecycle { db, queue, .. } = &self.lifecycle;
         let mut after = None;
         loop {
-            let page = db::queued_since(db, lane, PUSH_GRACE, after, PAGE).await?;
-            let Some((last, _)) = page.last() else { return Ok(()) };
-            after = Some(*last);
+            let page = db::queued_since(db, lane, grace, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.id);
             for priority in Priority::ALL {
-                let ids: Vec<JobId> =
-                    page.iter().filter(|(_, wanted)| wanted == priority).map(|(id, _)| *id).collect();
-                if !ids.is_empty() {
-                    queue.push(lane, *priority, &ids).await?;
-                }
+                let entries: Vec<Entry<'_>> =
+                    page.iter().filter(|job| job.priority == *priority).map(entry).collect();
+                queue.push(lane, *priority, &entries).await?;
             }
         }
     }
+}
+
+fn entry(job: &QueuedJob) -> Entry<'_> {
+    Entry { id: job.id, person: job.owner, repository: &job.repository }
 }

@@ -3,17 +3,22 @@
 use std::path::Path;
 
 use app::model::{ApiError, JobId, Kind, NewJob, Person, Priority, Trigger};
+use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::{
-    config::{LimitsConfig, LocalRepositories},
-    db::NewJobRow,
+    config::{Config, LimitsConfig, LocalRepositories},
+    db::{NewJobRow, idempotency::RequestDigest},
 };
 
 /// The longest heading of a job, in characters.
 const TITLE_CHARS: usize = 100;
 /// The most attempts that a request can ask for.
 const MAX_ATTEMPTS: u32 = 20;
+const LONGEST_BACKOFF_MS: u32 = 3_600_000;
+const KEY_BYTES: usize = 255;
+const LATEST_START: TimeDelta = TimeDelta::days(366);
 
 /// What this installation accepts.
 #[derive(Clone, Debug)]
@@ -21,6 +26,18 @@ pub struct RequestRules {
     pub limits: LimitsConfig,
     pub local_repositories: LocalRepositories,
     pub max_attempts: u32,
+    pub backoff_ms: u32,
+}
+
+impl RequestRules {
+    pub fn new(config: &Config) -> Self {
+        Self {
+            limits: config.limits.clone(),
+            local_repositories: config.runner.local_repositories,
+            max_attempts: config.queue.max_attempts.get(),
+            backoff_ms: config.queue.backoff_ms,
+        }
+    }
 }
 
 /// A request that can be run. Only [`JobRequest::parse`] makes one.
@@ -29,15 +46,21 @@ pub struct JobRequest {
     kind: Kind,
     priority: Priority,
     max_attempts: u32,
+    backoff_ms: u32,
     title: String,
     repository: String,
     git_ref: Option<String>,
     script: String,
+    run_at: Option<DateTime<Utc>>,
     trigger: Trigger,
+    key: Option<String>,
+    digest: RequestDigest,
 }
 
 impl JobRequest {
     pub fn parse(new: NewJob, trigger: Trigger, rules: &RequestRules) -> Result<Self, ApiError> {
+        let key = given(new.idempotency_key.as_deref()).map(key).transpose()?;
+        let digest = digest(&new);
         let kind = match new.kind.trim().parse() {
             Ok(Kind::Command) => Kind::Command,
             Ok(Kind::Agent) => {
@@ -59,32 +82,90 @@ impl JobRequest {
                 format!("Between 1 and {MAX_ATTEMPTS} attempts are possible."),
             ));
         }
+        let backoff_ms = new.backoff_ms.map_or(Ok(rules.backoff_ms), backoff)?;
+        let run_at = new.run_at.map(run_at).transpose()?;
         let repository = repository(&new.repository, rules.local_repositories)?;
         let git_ref = given(new.git_ref.as_deref()).map(git_ref).transpose()?;
         // A browser's form sends `\r\n`, which a shell would take for part of a word.
         let script = new.script.unwrap_or_default().replace("\r\n", "\n");
         let script = text("script", script, rules.limits.script_bytes)?;
-        Ok(Self { kind, priority, max_attempts, title: title(&script), repository, git_ref, script, trigger })
+        Ok(Self {
+            kind,
+            priority,
+            max_attempts,
+            backoff_ms,
+            title: title(&script),
+            repository,
+            git_ref,
+            script,
+            run_at,
+            trigger,
+            key,
+            digest,
+        })
     }
 
-    pub fn row<'a>(&'a self, id: JobId, person: &'a Person) -> NewJobRow<'a> {
+    /// Of several requests with the same key one makes a job.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    /// Tells whether two requests with the same key ask for the same.
+    pub fn digest(&self) -> &RequestDigest {
+        &self.digest
+    }
+
+    pub fn row(&self, id: JobId, person: &Person) -> NewJobRow {
         NewJobRow {
             id,
             kind: self.kind,
             priority: self.priority,
             max_attempts: self.max_attempts,
-            title: &self.title,
-            repository: &self.repository,
-            git_ref: self.git_ref.as_deref(),
+            backoff_ms: self.backoff_ms,
+            title: self.title.clone(),
+            repository: self.repository.clone(),
+            git_ref: self.git_ref.clone(),
             agent: None,
             model: None,
             trigger: self.trigger,
             created_by: person.id,
-            requested_by: &person.login,
-            script: Some(&self.script),
+            requested_by: person.login.clone(),
+            run_at: self.run_at,
+            script: Some(self.script.clone()),
             prompt: None,
         }
     }
+}
+
+/// What the request asks for, whatever its key is.
+fn digest(new: &NewJob) -> RequestDigest {
+    let without_key = NewJob { idempotency_key: None, ..new.clone() };
+    // A plain struct has no way to fail.
+    Sha256::digest(serde_json::to_vec(&without_key).unwrap_or_default()).into()
+}
+
+fn key(text: &str) -> Result<String, ApiError> {
+    if text.len() <= KEY_BYTES && !text.chars().any(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        let message = format!("A key has at most {KEY_BYTES} bytes and no control characters.");
+        Err(ApiError::invalid("idempotency_key", message))
+    }
+}
+
+fn backoff(millis: i64) -> Result<u32, ApiError> {
+    u32::try_from(millis).ok().filter(|millis| *millis <= LONGEST_BACKOFF_MS).ok_or_else(|| {
+        let message = format!("Between 0 and {LONGEST_BACKOFF_MS} milliseconds are possible.");
+        ApiError::invalid("backoff_ms", message)
+    })
+}
+
+/// A time that has passed already means at once.
+fn run_at(millis: i64) -> Result<DateTime<Utc>, ApiError> {
+    let latest = Utc::now() + LATEST_START;
+    DateTime::from_timestamp_millis(millis).filter(|time| millis >= 0 && *time <= latest).ok_or_else(|| {
+        ApiError::invalid("run_at", "The start is a time in milliseconds since 1970, within the next year.")
+    })
 }
 
 /// A field that was filled in; a form sends empty ones.
@@ -202,17 +283,12 @@ fn title(script: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
 
     use super::*;
 
     fn rules() -> RequestRules {
         let config = crate::config::load(None, [], &Default::default()).unwrap();
-        RequestRules {
-            limits: config.limits,
-            local_repositories: LocalRepositories::Allow,
-            max_attempts: NonZeroU32::get(config.queue.max_attempts),
-        }
+        RequestRules { local_repositories: LocalRepositories::Allow, ..RequestRules::new(&config) }
     }
 
     fn command() -> NewJob {
@@ -325,6 +401,29 @@ mod tests {
             wrong_field(NewJob { max_attempts: Some(0), ..command() }).as_deref(),
             Some("max_attempts")
         );
+    }
+
+    #[test]
+    fn times_and_keys_that_cannot_be_name_their_field() {
+        for (new, field) in [
+            (NewJob { backoff_ms: Some(-1), ..command() }, "backoff_ms"),
+            (NewJob { backoff_ms: Some(3_600_001), ..command() }, "backoff_ms"),
+            (NewJob { run_at: Some(-1), ..command() }, "run_at"),
+            (NewJob { run_at: Some(i64::MAX), ..command() }, "run_at"),
+            (NewJob { idempotency_key: Some("x".repeat(256)), ..command() }, "idempotency_key"),
+            (NewJob { idempotency_key: Some("a\nb".into()), ..command() }, "idempotency_key"),
+        ] {
+            assert_eq!(wrong_field(new).as_deref(), Some(field));
+        }
+        assert_eq!(wrong_field(NewJob { run_at: Some(0), backoff_ms: Some(0), ..command() }), None);
+    }
+
+    #[test]
+    fn a_request_is_the_same_whatever_its_key() {
+        let digest = |new: NewJob| JobRequest::parse(new, Trigger::Api, &rules()).unwrap().digest;
+        let keyed = NewJob { idempotency_key: Some("a".into()), ..command() };
+        assert_eq!(digest(keyed), digest(command()));
+        assert_ne!(digest(NewJob { max_attempts: Some(2), ..command() }), digest(command()));
     }
 
     #[test]

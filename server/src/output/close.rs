@@ -2,13 +2,22 @@
 
 use std::time::Duration;
 
-use app::model::JobId;
+use app::model::{JobId, Line, Stream, Timestamp};
 
 use super::{ZSTD_LEVEL, list::OutputList};
 use crate::{
     db::{self, output::Chunk},
     lifecycle::Lifecycle,
 };
+
+/// A line of Millrace's own that stands in the place of an attempt's output, as a chunk.
+pub fn notice(text: &str) -> std::io::Result<Vec<u8>> {
+    let timestamp = Timestamp(chrono::Utc::now().timestamp_millis());
+    let line = Line { seq: 1, timestamp, stream: Stream::System, line: text.to_owned(), continues: false };
+    let mut line = serde_json::to_vec(&line)?;
+    line.push(b'\n');
+    zstd::bulk::compress(&line, ZSTD_LEVEL)
+}
 
 /// The lines that the archive does not hold yet.
 pub struct Rest {

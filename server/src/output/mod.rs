@@ -13,7 +13,7 @@ mod reader;
 mod split;
 mod writer;
 
-pub use close::close;
+pub use close::{close, notice};
 pub use hub::{Encoding, Frame, Hub, Tail, encode};
 pub use page::{Pages, RawPage};
 pub use reader::{Block, Reader};

@@ -288,7 +288,7 @@ impl Writer {
         let WriterOptions { lifecycle, job, owner, .. } = &self.options;
         let line = app::model::LastLine { id: *job, line: plain(&newest) };
         let (lifecycle, owner) = (lifecycle.clone(), *owner);
-        tokio::spawn(async move { lifecycle.publish(&Event::Line { line, owner }).await });
+        tokio::spawn(async move { lifecycle.publish(&[Event::Line { line, owner }]).await });
     }
 }
 

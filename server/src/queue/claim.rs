@@ -2,7 +2,7 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use app::model::{JobId, Kind};
+use app::model::{JobId, Kind, Priority};
 use redis::{AsyncConnectionConfig, RedisResult, Script, aio::MultiplexedConnection};
 
 use super::{Keys, Queue};
@@ -10,26 +10,33 @@ use super::{Keys, Queue};
 static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/claim.lua")));
 static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/release.lua")));
 
+/// What a runner got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    pub jobs: Vec<JobId>,
+    /// When to look again although nobody rings: a pause or a rate's minute ends then.
+    pub again_in: Option<Duration>,
+}
+
 impl Queue {
-    /// Takes up to `slots` jobs of a lane for `runner`, within the lane's `concurrency` over all runners. Postgres has the
-    /// last word on each of them.
-    pub async fn claim(
-        &self,
-        lane: Kind,
-        runner: &str,
-        slots: usize,
-        concurrency: u32,
-    ) -> RedisResult<Vec<JobId>> {
-        let mut call = CLAIM.key(self.keys.waiting(lane));
-        call.key(self.keys.active(lane)).key(self.keys.running(runner));
-        for list in self.keys.queues(lane) {
-            call.key(list);
+    /// Takes up to `slots` jobs of a lane for `runner`, within the lane's limits over all runners. Postgres has the last
+    /// word on each of them.
+    pub async fn claim(&self, lane: Kind, runner: &str, slots: usize) -> RedisResult<Claim> {
+        let mut call = CLAIM.key(self.keys.lane(lane));
+        call.key(self.keys.active(lane))
+            .key(self.keys.starts(lane))
+            .key(self.keys.running(runner))
+            .key(self.keys.turns(lane));
+        for priority in Priority::ALL {
+            call.key(self.keys.queue(lane, *priority)).key(self.keys.waiting(lane, *priority));
         }
-        let ids: Vec<String> = call.arg(slots).arg(concurrency).invoke_async(&mut self.connection()).await?;
+        let answer: Vec<String> = call.arg(slots).invoke_async(&mut self.connection()).await?;
+        let mut answer = answer.into_iter();
+        let again_in = answer.next().and_then(|millis| millis.parse().ok()).map(Duration::from_millis);
         // Only Millrace writes here; what is not an id cannot be a job, and may not keep the slot that it was given.
-        let (jobs, strangers): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| id.parse::<JobId>().is_ok());
+        let (jobs, strangers): (Vec<_>, Vec<_>) = answer.partition(|id| id.parse::<JobId>().is_ok());
         self.release_entries(lane, runner, &strangers).await?;
-        Ok(jobs.iter().filter_map(|id| id.parse().ok()).collect())
+        Ok(Claim { jobs: jobs.iter().filter_map(|id| id.parse().ok()).collect(), again_in })
     }
 
     /// Gives the slots of jobs back that have ended, or that Postgres did not let the runner start.
@@ -42,8 +49,11 @@ impl Queue {
         if entries.is_empty() {
             return Ok(());
         }
-        let mut call = RELEASE.key(self.keys.waiting(lane));
-        call.key(self.keys.active(lane)).key(self.keys.running(runner)).key(self.keys.doorbell(lane));
+        let mut call = RELEASE.key(self.keys.active(lane));
+        call.key(self.keys.running(runner)).key(self.keys.doorbell(lane));
+        for priority in Priority::ALL {
+            call.key(self.keys.waiting(lane, *priority));
+        }
         for entry in entries {
             call.arg(entry);
         }

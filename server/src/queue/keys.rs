@@ -15,24 +15,37 @@ impl Keys {
         Self { prefix: prefix.to_owned() }
     }
 
-    /// List of ids that wait, the next one first.
+    /// Hash of a lane's limits and pause. Nothing of a lane starts while Redis does not know them.
+    pub fn lane(&self, lane: Kind) -> String {
+        format!("{{{}}}:lane:{lane}", self.prefix)
+    }
+
+    /// Where the lists of a lane and priority begin, with the ids that wait, the next one first. Each id stands in two of
+    /// them: `…:people:{person}` and `…:repositories:{repository}`; `…:people` and `…:repositories` are lists of those that
+    /// have something waiting, whose turn is next first.
     pub fn queue(&self, lane: Kind, priority: Priority) -> String {
         format!("{{{}}}:queue:{lane}:{priority}", self.prefix)
     }
 
-    /// All lists of a lane, the most urgent first.
-    pub fn queues(&self, lane: Kind) -> impl Iterator<Item = String> {
-        Priority::ALL.iter().map(move |priority| self.queue(lane, *priority))
+    /// Set of the ids that wait. Who is not in it has left the queue, whatever lists still name it; and a second push of
+    /// the same id does nothing.
+    pub fn waiting(&self, lane: Kind, priority: Priority) -> String {
+        format!("{{{}}}:waiting:{lane}:{priority}", self.prefix)
     }
 
-    /// Set of the ids that stand in one of the lane's lists: what makes a second push of the same id do nothing.
-    pub fn waiting(&self, lane: Kind) -> String {
-        format!("{{{}}}:waiting:{lane}", self.prefix)
+    /// Hash that remembers, for each priority, whose turn is next and since when it waits for one.
+    pub fn turns(&self, lane: Kind) -> String {
+        format!("{{{}}}:turns:{lane}", self.prefix)
     }
 
     /// Set of the ids that hold one of the lane's slots.
     pub fn active(&self, lane: Kind) -> String {
         format!("{{{}}}:active:{lane}", self.prefix)
+    }
+
+    /// List of the times of the lane's starts within the last minute, in milliseconds.
+    pub fn starts(&self, lane: Kind) -> String {
+        format!("{{{}}}:starts:{lane}", self.prefix)
     }
 
     /// List of the ids that a runner has claimed.

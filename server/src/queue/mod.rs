@@ -5,12 +5,15 @@
 mod bell;
 mod claim;
 mod keys;
+mod lane;
 mod push;
 mod reconcile;
 
 pub use bell::{Bells, Ring};
-pub use claim::Doorbell;
+pub use claim::{Claim, Doorbell};
 pub use keys::Keys;
+pub use lane::{LaneDepth, LaneLimits, Paused};
+pub use push::Entry;
 
 use std::time::Duration;
 

@@ -1,13 +1,19 @@
 //! Everything around the work of one attempt: its output and its verdict.
 
-use app::model::{AttemptState, Job};
+use std::time::Duration;
 
-use super::{AttemptOutput, Runner, StopReason, StopSignal};
+use app::model::Job;
+use tokio::sync::watch;
+
+use super::{AttemptOutput, Runner, StopReason, StopSignal, progress::Progress, verdicts::Heard};
 use crate::{
     db::{OwnedJob, transitions::Outcome},
     lifecycle::Lifecycle,
     output::{Writer, WriterOptions},
 };
+
+/// How often what a program says of its progress is noted.
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
 /// What an executor is given.
 pub struct RunningAttempt {
@@ -21,7 +27,7 @@ pub struct RunningAttempt {
 impl RunningAttempt {
     /// Tells people what happens now. A failure to do so is no reason to stop.
     pub async fn stage(&self, stage: &str) {
-        if let Err(error) = self.lifecycle.set_stage(&self.job, stage).await {
+        if let Err(error) = self.lifecycle.set_progress(&self.job, Some(stage), None).await {
             tracing::debug!(job.id = %self.job.id, stage, %error, "the stage was not noted");
         }
     }
@@ -44,6 +50,7 @@ pub(super) async fn run(runner: &Runner, owned: OwnedJob, stop: StopSignal) {
         runner: runner.name.clone(),
     });
     let mut writing = tokio::spawn(writer.run(lines));
+    tokio::spawn(pass_progress_on(runner.lifecycle.clone(), job.clone(), output.progress()));
     let attempt = RunningAttempt {
         job,
         runner: runner.name.clone(),
@@ -86,52 +93,36 @@ pub(super) async fn run(runner: &Runner, owned: OwnedJob, stop: StopSignal) {
         }
     };
 
-    let ended = match stop.reason() {
-        Some(StopReason::Lost) => return,
-        Some(StopReason::RunnerStops) => {
-            let handed_back = runner.lifecycle.hand_back(&job, &runner.name, lines).await;
-            tracing::info!(parent: &span, "given back, because this runner stops");
-            handed_back
-        }
+    match stop.reason() {
+        Some(StopReason::Lost) => {}
+        Some(StopReason::RunnerStops) => match runner.lifecycle.hand_back(&job, &runner.name, lines).await {
+            Ok(()) => tracing::info!(parent: &span, "given back, because this runner stops"),
+            Err(error) => tracing::error!(parent: &span, %error, "not given back; the lease runs out"),
+        },
         reason => {
-            let outcome = match reason {
-                Some(_) => Outcome { state: AttemptState::Canceled, exit_code: None, error: None },
-                None => outcome,
-            };
-            finish(runner, &job, &outcome, lines, &span, started).await
+            let outcome = if reason.is_some() { Outcome::canceled() } else { outcome };
+            let (state, exit_code) = (outcome.state, outcome.exit_code);
+            let heard = runner.verdicts.tell(&job, outcome, lines).await;
+            let duration_ms = started.elapsed().as_millis();
+            match heard {
+                Heard::Yes => tracing::info!(parent: &span, %state, exit_code, lines, duration_ms, "ended"),
+                Heard::TooLate => {
+                    tracing::warn!(parent: &span, duration_ms, "the verdict came too late: the attempt was lost");
+                }
+                // It was said why.
+                Heard::Refused => {}
+            }
         }
-    };
-    if let Err(error) = ended {
-        tracing::error!(parent: &span, %error, "the end could not be written; the job is tried again");
     }
 }
 
-/// Writes the verdict, patiently: the work is done, and only Postgres being away stands in the way. While this waits the
-/// lease is renewed, and when the lease is lost the guard in the statement keeps the verdict out.
-async fn finish(
-    runner: &Runner,
-    job: &Job,
-    outcome: &Outcome,
-    lines: u64,
-    span: &tracing::Span,
-    started: std::time::Instant,
-) -> sqlx::Result<()> {
-    const TRIES: u32 = 20;
-    let mut tries = 0;
-    let was_ours = loop {
-        tries += 1;
-        match runner.lifecycle.finish(job, &runner.name, outcome, lines).await {
-            Ok(was_ours) => break was_ours,
-            Err(error) if tries == TRIES => return Err(error),
-            Err(error) => tracing::warn!(parent: span, %error, "Postgres is away; the verdict waits"),
+/// Notes what the program says of its progress, some times a second at most, until it has nothing more to say.
+async fn pass_progress_on(lifecycle: Lifecycle, job: Job, mut progress: watch::Receiver<Progress>) {
+    while progress.changed().await.is_ok() {
+        let Progress { percent, stage } = progress.borrow_and_update().clone();
+        if let Err(error) = lifecycle.set_progress(&job, stage.as_deref(), percent).await {
+            tracing::debug!(job.id = %job.id, %error, "progress was not noted");
         }
-        tokio::time::sleep(super::RETRY_AFTER).await;
-    };
-    let duration_ms = started.elapsed().as_millis();
-    if was_ours {
-        tracing::info!(parent: span, state = %outcome.state, exit_code = outcome.exit_code, lines, duration_ms, "ended");
-    } else {
-        tracing::warn!(parent: span, duration_ms, "the verdict came too late: the attempt was lost");
+        tokio::time::sleep(PROGRESS_EVERY).await;
     }
-    Ok(())
 }

@@ -28,6 +28,13 @@ pub enum CheckoutError {
     Disk(#[from] io::Error),
 }
 
+impl CheckoutError {
+    /// Trying again would find the same.
+    pub(super) fn is_lasting(&self) -> bool {
+        matches!(self, Self::Empty(_) | Self::UnknownRef { .. })
+    }
+}
+
 /// Where the remote's own HEAD is kept in a mirror.
 const REMOTE_HEAD: &str = "refs/millrace/head";
 

@@ -2,7 +2,7 @@
 
 use std::{os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc};
 
-use app::model::{AttemptState, Job};
+use app::model::Job;
 use async_trait::async_trait;
 use tokio::process::Command;
 
@@ -39,7 +39,7 @@ impl CommandExecutor {
         let Some(script) =
             db::with_request(attempt.lifecycle.db(), job.id).await?.and_then(|request| request.0)
         else {
-            return Ok(failed("The job has no script."));
+            return Ok(Outcome::failed("The job has no script.").and_never_again());
         };
         attempt.stage("checkout").await;
         attempt.output.system(format!("Fetching {}", job.repository)).await;
@@ -47,11 +47,14 @@ impl CommandExecutor {
         let fetched = tokio::select! {
             fetched = checkout(&self.mirrors, &job.repository, job.git_ref.as_deref(), &target) => fetched,
             // Dropping the fetch ends its git.
-            _ = attempt.stop.requested() => return Ok(failed("stopped")),
+            _ = attempt.stop.requested() => return Ok(Outcome::failed("stopped")),
         };
         let commit = match fetched {
             Ok(commit) => commit,
-            Err(error) => return Ok(failed(error.to_string())),
+            Err(error) if error.is_lasting() => {
+                return Ok(Outcome::failed(error.to_string()).and_never_again());
+            }
+            Err(error) => return Ok(Outcome::failed(error.to_string())),
         };
         attempt
             .output
@@ -69,7 +72,7 @@ impl CommandExecutor {
             Limits { kill_after: self.config.runner.kill_after, line_bytes: self.config.output.line_bytes };
         let exit = match process::run(&mut command, &attempt.output, &attempt.stop, &limits).await {
             Ok(exit) => exit,
-            Err(error) => return Ok(failed(format!("The script could not be started: {error}."))),
+            Err(error) => return Ok(Outcome::failed(format!("The script could not be started: {error}."))),
         };
         Ok(verdict(exit))
     }
@@ -116,7 +119,7 @@ impl Execute for CommandExecutor {
         };
         let outcome = outcome.unwrap_or_else(|error| {
             tracing::error!(job.id = %attempt.job.id, error = format!("{error:#}"), "the attempt could not be run");
-            failed(format!("Millrace could not run the attempt: {error:#}."))
+            Outcome::failed(format!("Millrace could not run the attempt: {error:#}."))
         });
         if attempt.stop.reason().is_none() {
             attempt.output.system(last_words(&outcome)).await;
@@ -127,25 +130,17 @@ impl Execute for CommandExecutor {
     }
 }
 
-fn failed(error: impl Into<String>) -> Outcome {
-    Outcome { state: AttemptState::Failed, exit_code: None, error: Some(error.into()) }
-}
-
 fn verdict(exit: Exit) -> Outcome {
     match exit {
-        Exit::Code(0) => Outcome { state: AttemptState::Succeeded, exit_code: Some(0), error: None },
-        Exit::Code(code) => Outcome {
-            state: AttemptState::Failed,
-            exit_code: Some(code),
-            error: Some(format!("The script ended with exit code {code}.")),
-        },
+        Exit::Code(0) => Outcome::succeeded(Some(0)),
+        Exit::Code(code) => {
+            Outcome::failed(format!("The script ended with exit code {code}.")).with_exit_code(code)
+        }
         // The shells' way to put a signal into a number.
-        Exit::Signal(signal) => Outcome {
-            state: AttemptState::Failed,
-            exit_code: Some(128 + signal),
-            error: Some(format!("The script was ended by signal {signal}.")),
-        },
-        Exit::Stopped => failed("The script was stopped."),
+        Exit::Signal(signal) => {
+            Outcome::failed(format!("The script was ended by signal {signal}.")).with_exit_code(128 + signal)
+        }
+        Exit::Stopped => Outcome::failed("The script was stopped."),
     }
 }
 

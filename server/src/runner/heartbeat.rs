@@ -1,20 +1,18 @@
 //! Keeps the leases of everything that runs here, and hears what is to be stopped.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+};
 
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Key, Runner, StopReason};
-use crate::db;
-
-/// Several beats fit into a lease, so that one that fails does not lose it.
-const BEATS_PER_LEASE: u32 = 6;
-const LONGEST: Duration = Duration::from_secs(2);
+use crate::db::{self, runners::Draining};
 
 /// Renews, forever. Rings make it look at once: somebody canceled something.
 pub(super) async fn keep(runner: Arc<Runner>) {
-    let every = (runner.config.queue.lease / BEATS_PER_LEASE).min(LONGEST);
-    let mut tick = interval(every);
+    let mut tick = interval(runner.config.queue.heartbeat());
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let channel = runner.lifecycle.queue().keys().runner_bell(&runner.name);
     let mut ring = runner.lifecycle.queue().bells().listen(&channel);
@@ -34,7 +32,9 @@ pub(super) async fn keep(runner: Arc<Runner>) {
 /// One renewal. Returns attempts that Postgres has as this runner's, but that do not run here.
 async fn beat(runner: &Runner, strangers: &HashSet<Key>) -> sqlx::Result<HashSet<Key>> {
     let (db, config) = (runner.lifecycle.db(), &runner.config);
-    db::runners::heartbeat(db, &runner.name, config.runner.slots.get(), &config.runner.lanes).await?;
+    let draining =
+        db::runners::heartbeat(db, &runner.name, config.runner.slots.get(), &config.runner.lanes).await?;
+    runner.draining.store(draining == Draining::Yes, Ordering::Relaxed);
     // What was started after this moment may be missing from the answer.
     let held_before = runner.held_keys();
     let renewed = db::attempts::renew(db, &runner.name, config.queue.lease).await?;

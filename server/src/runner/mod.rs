@@ -7,12 +7,17 @@ mod git;
 mod heartbeat;
 mod output;
 mod process;
+mod progress;
 mod stop;
+mod verdicts;
 mod workspace;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,17 +30,19 @@ pub use self::{
     attempt::RunningAttempt,
     command::CommandExecutor,
     output::AttemptOutput,
-    stop::{StopReason, StopSignal, Stopper},
+    stop::{Shutdown, StopReason, StopSignal, Stopper},
 };
 use crate::{
     config::Config,
     db::{self, OwnedJob, transitions::Outcome},
     lifecycle::Lifecycle,
-    queue::Doorbell,
+    queue::{Claim, Doorbell},
 };
+use verdicts::Verdicts;
 
 /// How long an idle runner waits at the door before it looks regardless.
 const PATIENCE: Duration = Duration::from_secs(2);
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 /// How long to wait before Redis or Postgres is tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
@@ -58,6 +65,9 @@ pub struct Runner {
     executor: Arc<dyn Execute>,
     held: Mutex<HashMap<Key, Stopper>>,
     slots: Arc<Semaphore>,
+    verdicts: Verdicts,
+    /// The operator wants it to take nothing new; the heartbeat hears of it.
+    draining: AtomicBool,
 }
 
 impl Runner {
@@ -69,15 +79,26 @@ impl Runner {
         executor: Arc<dyn Execute>,
     ) -> Arc<Self> {
         let slots = Arc::new(Semaphore::new(config.runner.slots.get() as usize));
-        Arc::new(Self { name, lifecycle, config, executor, held: Mutex::default(), slots })
+        let verdicts = Verdicts::start(lifecycle.clone(), name.clone());
+        Arc::new(Self {
+            name,
+            lifecycle,
+            config,
+            executor,
+            held: Mutex::default(),
+            slots,
+            verdicts,
+            draining: AtomicBool::new(false),
+        })
     }
 
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Works until `stop`; then the running attempts are stopped and given back to the queue.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
+    /// Works until it is to stop; then the running attempts have the grace of the configuration to end, and are given back
+    /// to the queue when it is over or somebody hurries.
+    pub async fn run(self: Arc<Self>, Shutdown { stop, hurry }: Shutdown) -> anyhow::Result<()> {
         let lanes = &self.config.runner.lanes;
         db::runners::heartbeat(self.lifecycle.db(), &self.name, self.config.runner.slots.get(), lanes)
             .await?;
@@ -87,10 +108,17 @@ impl Runner {
         let attempts = TaskTracker::new();
         self.claim_until(&stop, &attempts).await;
 
+        attempts.close();
+        let grace = self.config.runner.grace;
+        tracing::info!(running = self.held().len(), grace_s = grace.as_secs(), "stopping");
+        tokio::select! {
+            () = attempts.wait() => {}
+            () = tokio::time::sleep(grace) => {}
+            () = hurry.cancelled() => {}
+        }
         for stopper in self.held().values() {
             stopper.stop(StopReason::RunnerStops);
         }
-        attempts.close();
         attempts.wait().await;
         heartbeat.abort();
         if let Err(error) = db::runners::remove(self.lifecycle.db(), &self.name).await {
@@ -100,9 +128,11 @@ impl Runner {
     }
 
     async fn claim_until(self: &Arc<Self>, stop: &CancellationToken, attempts: &TaskTracker) {
-        let lanes = self.config.runner.lanes.clone();
+        let mut lanes = self.config.runner.lanes.clone();
         let mut doorbell = self.lifecycle.queue().doorbell(&lanes);
         while !stop.is_cancelled() {
+            // Each lane is the first to be asked in its turn.
+            lanes.rotate_left(1);
             let looked = tokio::select! {
                 looked = self.claim_once(&lanes, &mut doorbell, attempts) => looked,
                 () = stop.cancelled() => return,
@@ -125,42 +155,57 @@ impl Runner {
         attempts: &TaskTracker,
     ) -> anyhow::Result<()> {
         drop(self.slots.acquire().await?);
+        // Attempts that ended together give their slots back one after the other; all of them are filled at once.
+        tokio::task::yield_now().await;
         let mut took_any = false;
-        for lane in lanes {
-            took_any |= self.claim_from(*lane, attempts).await?;
+        let mut patience = PATIENCE;
+        if !self.draining.load(Ordering::Relaxed) {
+            for lane in lanes {
+                // In a task of its own: from the claim on ids are in this runner's hands, and a stop in this very moment
+                // must not drop them.
+                let claim = attempts.spawn(Arc::clone(self).claim_from(*lane, attempts.clone())).await??;
+                took_any |= !claim.jobs.is_empty();
+                patience = claim.again_in.map_or(patience, |again| again.clamp(SHORTEST_WAIT, patience));
+            }
         }
         if !took_any {
-            doorbell.wait(PATIENCE).await?;
+            doorbell.wait(patience).await?;
         }
         Ok(())
     }
 
-    async fn claim_from(self: &Arc<Self>, lane: Kind, attempts: &TaskTracker) -> anyhow::Result<bool> {
+    /// Claims as many jobs as slots are free. They are started while the next ones are claimed.
+    async fn claim_from(self: Arc<Self>, lane: Kind, attempts: TaskTracker) -> anyhow::Result<Claim> {
         let free = self.slots.available_permits();
+        let Ok(slots) = Arc::clone(&self.slots).try_acquire_many_owned(u32::try_from(free)?) else {
+            return Ok(Claim { jobs: Vec::new(), again_in: None });
+        };
         if free == 0 {
-            return Ok(false);
+            return Ok(Claim { jobs: Vec::new(), again_in: None });
         }
-        let concurrency = self.config.queue.concurrency.get();
-        let claimed = self.lifecycle.queue().claim(lane, &self.name, free, concurrency).await?;
-        if claimed.is_empty() {
-            return Ok(false);
+        let claim = self.lifecycle.queue().claim(lane, &self.name, free).await?;
+        if !claim.jobs.is_empty() {
+            attempts.spawn(Arc::clone(&self).start(lane, claim.jobs.clone(), slots, attempts.clone()));
         }
-        // From here on ids are in this runner's hands. They are handled in a task of their own, so that a stop in this
-        // very moment does not drop them.
-        let runner = Arc::clone(self);
-        let tracker = attempts.clone();
-        attempts.spawn(async move { runner.start(lane, claimed, &tracker).await }).await?;
-        Ok(true)
+        Ok(claim)
     }
 
     /// Starts what Postgres lets this runner start.
-    async fn start(self: Arc<Self>, lane: Kind, claimed: Vec<JobId>, attempts: &TaskTracker) {
+    async fn start(
+        self: Arc<Self>,
+        lane: Kind,
+        claimed: Vec<JobId>,
+        mut slots: OwnedSemaphorePermit,
+        attempts: TaskTracker,
+    ) {
+        // What is more than was claimed is free again.
+        drop(slots.split(slots.num_permits().saturating_sub(claimed.len())));
         let lease = self.config.queue.lease;
         match self.lifecycle.start(lane, &claimed, &self.name, lease).await {
             Ok(started) => {
                 for job in started {
-                    // As many were claimed as slots were free, and only this task takes them.
-                    let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else { continue };
+                    // There is one for each id that was claimed.
+                    let Some(slot) = slots.split(1) else { continue };
                     attempts.spawn(Arc::clone(&self).attempt(job, slot));
                 }
             }

@@ -2,21 +2,30 @@
 
 use app::model::{Stream, Timestamp};
 use chrono::Utc;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
+use super::progress::Progress;
 use crate::output::PrintedLine;
 
 /// Lines on their way to the writer. Printing waits when the writer cannot keep up, which in the end makes the child wait.
 #[derive(Clone)]
-pub struct AttemptOutput(mpsc::Sender<PrintedLine>);
+pub struct AttemptOutput {
+    lines: mpsc::Sender<PrintedLine>,
+    progress: watch::Sender<Progress>,
+}
 
 /// How many lines may be on their way.
 const IN_FLIGHT: usize = 1024;
 
 impl AttemptOutput {
     pub(super) fn channel() -> (Self, mpsc::Receiver<PrintedLine>) {
-        let (sender, receiver) = mpsc::channel(IN_FLIGHT);
-        (Self(sender), receiver)
+        let (lines, receiver) = mpsc::channel(IN_FLIGHT);
+        (Self { lines, progress: watch::Sender::default() }, receiver)
+    }
+
+    /// How far the program says it is.
+    pub(super) fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
     }
 
     /// Says something in Millrace's own name.
@@ -32,7 +41,12 @@ impl AttemptOutput {
 
     /// A line for a writer that has stopped is dropped: the attempt is no longer this runner's, and is being stopped.
     pub async fn line(&self, line: PrintedLine) {
-        let _ = self.0.send(line).await;
+        if line.stream == Stream::Stdout
+            && let Some(progress) = Progress::parse(&line.text)
+        {
+            self.progress.send_modify(|said| said.and_then(progress));
+        }
+        let _ = self.lines.send(line).await;
     }
 }
 

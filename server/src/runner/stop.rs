@@ -1,6 +1,7 @@
 //! How a running attempt is told to stop, and why.
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Why an attempt stops before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,15 @@ pub struct Stopper(watch::Sender<Option<StopReason>>);
 /// The end that is stopped.
 #[derive(Clone)]
 pub struct StopSignal(watch::Receiver<Option<StopReason>>);
+
+/// How a runner is told to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown {
+    /// Take nothing new, and let what runs end.
+    pub stop: CancellationToken,
+    /// Give back what still runs.
+    pub hurry: CancellationToken,
+}
 
 pub(super) fn stop_signal() -> (Stopper, StopSignal) {
     let (sender, receiver) = watch::channel(None);

@@ -44,7 +44,11 @@ async fn a_lane_runs_no_more_than_its_concurrency_over_all_runners() {
     }
     until("two run", async || std::fs::read_dir(&running).unwrap().count() == 2).await;
     let lane = app.get_json("/api/lanes").await[0].clone();
-    assert_eq!(lane, json!({ "kind": "command", "concurrency": 2, "running": 2, "waiting": 4 }));
+    let expected = json!({
+        "kind": "command", "concurrency": 2, "started": 0, "running": 2, "waiting": 4, "scheduled": 0,
+        "depth": [{ "priority": "normal", "waiting": 4 }],
+    });
+    assert_eq!(lane, expected);
 
     gate.open();
 
@@ -81,15 +85,14 @@ async fn a_job_that_was_canceled_while_it_waited_never_runs() {
 
     assert_eq!(app.cancel(canceled).await.status(), 200);
     assert_eq!(app.job(canceled).await.job.state, JobState::Canceled);
-    let list: Vec<String> = in_list(&app, Priority::Normal).await;
-    assert!(list.is_empty(), "it is taken out of its list");
+    assert_eq!(waiting(&app).await, 0, "it is taken out of the queue");
 
-    // Even an id that was left in a list does not run.
-    push_by_hand(&app, canceled).await;
+    // Even an id that was left in the queue does not run.
+    push_by_hand(&app, &canceled.to_string()).await;
     let _runner = app.runner().await;
     let next = app.submit("true").await;
     app.wait_until(next, JobState::Succeeded).await;
-    until("the list is empty", async || in_list(&app, Priority::Normal).await.is_empty()).await;
+    until("nothing waits", async || waiting(&app).await == 0).await;
 
     let job = app.job(canceled).await;
     assert_eq!(job.job.state, JobState::Canceled);
@@ -102,16 +105,16 @@ async fn an_id_that_is_delivered_twice_runs_once() {
     let app = App::start().await;
     let runs = app.path().join("runs");
     let id = app.submit(&format!("echo run >> '{}'", runs.display())).await;
-    push_by_hand(&app, id).await;
-    push_by_hand(&app, id).await;
+    push_by_hand(&app, &id.to_string()).await;
+    push_by_hand(&app, &id.to_string()).await;
 
     let (_one, _two) = (app.runner().await, app.runner().await);
     app.wait_until(id, JobState::Succeeded).await;
-    push_by_hand(&app, id).await;
+    push_by_hand(&app, &id.to_string()).await;
     let last = app.run("true").await.job;
 
     assert_eq!(last.state, JobState::Succeeded);
-    until("the list is empty", async || in_list(&app, Priority::Normal).await.is_empty()).await;
+    until("nothing waits", async || waiting(&app).await == 0).await;
     assert_eq!(std::fs::read_to_string(runs).unwrap(), "run\n");
     let attempts = app.attempts(id).await;
     assert_eq!(attempts.iter().map(|attempt| attempt.state).collect::<Vec<_>>(), [AttemptState::Succeeded]);
@@ -121,9 +124,9 @@ async fn an_id_that_is_delivered_twice_runs_once() {
 #[tokio::test]
 async fn what_is_no_job_in_a_list_is_passed_over() {
     let app = App::start().await;
-    let list = app.queue().keys().queue(Kind::Command, Priority::Normal);
-    let nobodys = JobId::new().to_string();
-    let _: () = app.queue().connection().rpush(&list, &["nonsense", &nobodys]).await.unwrap();
+    for stranger in ["nonsense", &JobId::new().to_string()] {
+        push_by_hand(&app, stranger).await;
+    }
 
     let _runner = app.runner().await;
     let job = app.run("true").await.job;
@@ -132,16 +135,17 @@ async fn what_is_no_job_in_a_list_is_passed_over() {
     no_slot_is_held(&app).await;
 }
 
-/// The ids in a list.
-async fn in_list(app: &App, priority: Priority) -> Vec<String> {
-    let list = app.queue().keys().queue(Kind::Command, priority);
-    app.queue().connection().lrange(list, 0, -1).await.unwrap()
+async fn waiting(app: &App) -> u64 {
+    app.queue().waiting_count(Kind::Command).await.unwrap()
 }
 
-/// Puts an id at the end of the normal list past all checks, and rings.
-async fn push_by_hand(app: &App, id: JobId) {
+/// Puts an id into the queue past all checks, and rings.
+async fn push_by_hand(app: &App, id: &str) {
     let (mut redis, keys) = (app.queue().connection(), app.queue().keys());
-    let _: () = redis.rpush(keys.queue(Kind::Command, Priority::Normal), id.to_string()).await.unwrap();
+    let _: () = redis.sadd(keys.waiting(Kind::Command, Priority::Normal), id).await.unwrap();
+    let ring = format!("{}:people", keys.queue(Kind::Command, Priority::Normal));
+    let _: () = redis.rpush(format!("{ring}:hand"), id).await.unwrap();
+    let _: () = redis.rpush(ring, "hand").await.unwrap();
     let _: () = redis.rpush(keys.doorbell(Kind::Command), "1").await.unwrap();
 }
 

@@ -53,17 +53,28 @@ async fn a_job_whose_runner_was_killed_is_finished_by_another_and_no_line_is_los
 }
 
 #[tokio::test]
-async fn a_job_whose_last_attempt_is_lost_has_failed_and_says_why() {
+async fn a_job_that_kills_its_runner_three_times_is_parked_as_poison_and_the_others_go_on() {
     let app = App::with(&[SHORT_LEASE]).await;
-    let mut runner = app.runner_process(&[]);
-    let id = app.submit_with(json!({ "script": HANGS_ONCE, "max_attempts": 1 })).await;
-    app.wait_for_line(id, "hangs").await;
-
-    runner.kill();
+    // A lost runner is not the job's failure, so it is tried again although it may fail only once.
+    let script = "if [ -e poison ]; then true; fi; echo poison; while true; do sleep 0.1; done";
+    let id = app.submit_with(json!({ "script": script, "max_attempts": 1 })).await;
+    for attempt in 1..=3 {
+        let mut runner = app.runner_process(&[]);
+        until("the next attempt prints", async || {
+            let job = app.job(id).await.job;
+            job.attempt == attempt && app.output(id).await.iter().any(|line| line.line == "poison")
+        })
+        .await;
+        runner.kill();
+    }
 
     let job = app.wait_until(id, JobState::Failed).await;
-    assert!(job.error.as_ref().unwrap().starts_with("The runner was lost"), "{:?}", job.error);
-    assert_eq!(job.attempt, 1);
+
+    assert!(job.error.as_ref().unwrap().starts_with("poison: the runner died 3 times"), "{:?}", job.error);
+    let states: Vec<AttemptState> = app.attempts(id).await.iter().map(|attempt| attempt.state).collect();
+    assert_eq!(states, [AttemptState::Lost; 3]);
+    let _runner = app.runner().await;
+    assert_eq!(app.run("true").await.job.state, JobState::Succeeded);
 }
 
 #[tokio::test]
@@ -96,7 +107,15 @@ async fn a_runner_that_slept_past_its_lease_writes_nothing_when_it_wakes() {
 
     let other = app.runner().await;
     app.wait_until(id, JobState::Succeeded).await;
-    let before = (app.output_of(id, 1).await, app.output_of(id, 2).await, app.job(id).await);
+    let state = async || {
+        (
+            app.output_of(id, 1).await,
+            app.output_of(id, 2).await,
+            app.job(id).await.job,
+            app.attempts(id).await,
+        )
+    };
+    let before = state().await;
     sleeper.signal(Signal::CONT);
     // It has stopped its child when it has understood.
     until("the sleeper's script is stopped", async || !is_alive(shell)).await;
@@ -104,8 +123,8 @@ async fn a_runner_that_slept_past_its_lease_writes_nothing_when_it_wakes() {
     let next = app.run("echo still here").await.job;
 
     assert_eq!(next.state, JobState::Succeeded, "the sleeper goes on working");
-    assert_eq!(before, (app.output_of(id, 1).await, app.output_of(id, 2).await, app.job(id).await));
-    assert_eq!(before.2.attempts[0].lines, Some(before.0.len() as u64));
+    assert_eq!(before, state().await);
+    assert_eq!(before.3[0].lines, Some(before.0.len() as u64));
     assert_gapless(&before.0, 1);
 }
 

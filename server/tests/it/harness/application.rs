@@ -11,7 +11,7 @@ use millrace::{
     http,
     lifecycle::{self, Lifecycle},
     queue::Queue,
-    runner::{CommandExecutor, Runner, unique_name},
+    runner::{CommandExecutor, Runner, Shutdown, unique_name},
     secret,
 };
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -30,11 +30,14 @@ use super::{
 };
 
 /// What tests set differently from the shipped file.
-const SETTINGS: [(&str, &str); 4] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("MILLRACE_SERVER__LISTEN", "127.0.0.1:0"),
     ("MILLRACE_DATABASE__MAX_CONNECTIONS", "6"),
     ("MILLRACE_RUNNER__LOCAL_REPOSITORIES", "allow"),
     ("MILLRACE_RUNNER__KILL_AFTER_SECONDS", "1"),
+    ("MILLRACE_RUNNER__GRACE_SECONDS", "0"),
+    ("MILLRACE_QUEUE__RATE_PER_MINUTE", "0"),
+    ("MILLRACE_QUEUE__MAX_ATTEMPTS", "1"),
 ];
 
 /// A server with its reconciler in this process, and no runner until the test asks for one.
@@ -95,7 +98,7 @@ impl App {
 
         let lifecycle = connect(&config).await;
         let stop = CancellationToken::new();
-        tokio::spawn(lifecycle::reconcile(lifecycle.clone(), config.output.clone(), stop.clone()));
+        tokio::spawn(lifecycle::reconcile(lifecycle.clone(), Arc::clone(&config), stop.clone()));
         let server = Server::new(Arc::clone(&config), lifecycle.clone());
         tokio::spawn(http::serve(server, listener, stop.clone()));
         let http = Client::builder()
@@ -145,7 +148,8 @@ impl App {
         let executor = Arc::new(CommandExecutor::new(Arc::clone(&config), &name).unwrap());
         let stop = self.stop.child_token();
         let runner = Runner::new(name.clone(), connect(&config).await, config, executor);
-        let task = tokio::spawn(runner.run(stop.clone()));
+        let shutdown = Shutdown { stop: stop.clone(), hurry: CancellationToken::new() };
+        let task = tokio::spawn(runner.run(shutdown));
         TestRunner { name, stop, task }
     }
 
@@ -249,6 +253,11 @@ impl App {
         self.request(Method::POST, path).json(body).send().await.unwrap()
     }
 
+    pub async fn post_as(&self, token: &SecretString, path: &str, body: &Value) -> Response {
+        let url = format!("http://{}{path}", self.address);
+        self.http.post(url).bearer_auth(token.expose_secret()).json(body).send().await.unwrap()
+    }
+
     // Jobs
 
     /// Makes a job that runs this script on `repo`.
@@ -263,6 +272,13 @@ impl App {
         let body: Value = response.json().await.unwrap();
         assert_eq!(status, StatusCode::CREATED, "{body}");
         serde_json::from_value(body["id"].clone()).unwrap()
+    }
+
+    /// Makes a job in the name of whose token this is.
+    pub async fn submit_as(&self, token: &SecretString, fields: Value) -> JobId {
+        let response = self.post_as(token, "/api/jobs", &self.new_job(fields)).await;
+        let body: Value = response.json().await.unwrap();
+        serde_json::from_value(body["id"].clone()).unwrap_or_else(|_| panic!("{body}"))
     }
 
     /// A request for a job of kind `command` on `repo`, with these fields on top.
@@ -302,7 +318,12 @@ impl App {
     /// Waits until the job is in this state; one that has ended in another fails the test.
     pub async fn wait_until(&self, id: JobId, state: JobState) -> Job {
         eventually(&format!("the job is {state}"), async || {
-            let job = self.job(id).await.job;
+            let response = self.get(&format!("/api/jobs/{id}")).await;
+            // Away for a moment, as the server says itself.
+            if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+                return None;
+            }
+            let job = response.json::<JobDetail>().await.unwrap().job;
             if job.state != state && job.state.is_finished() {
                 let output = self.output(id).await;
                 panic!("the job has ended as {}: {:?}\n{output:#?}", job.state, job.error);
@@ -421,7 +442,7 @@ fn load(settings: &[(String, String)]) -> Config {
 
 async fn connect(config: &Config) -> Lifecycle {
     let db = db::connect(&config.database).await.unwrap();
-    Lifecycle::new(db, Queue::connect(&config.redis).await.unwrap())
+    Lifecycle::new(db, Queue::connect(&config.redis).await.unwrap(), config.queue.clone())
 }
 
 async fn add_token(db: &PgPool, login: &str, role: Role) -> SecretString {

@@ -1,0 +1,83 @@
+//! What the operator can do: lanes, runners, clean-up. Owners only, except where a job is one's own.
+
+use std::time::Duration;
+
+use app::model::{ApiError, CleanRequest, Cleaned, JobId, JobState, Kind, PauseRequest, Person, Role};
+
+use crate::{
+    backend::Server,
+    db::runners::{self, Draining},
+    lifecycle::{Cleaning, away},
+};
+
+impl Server {
+    pub async fn pause_lane(
+        &self,
+        person: &Person,
+        lane: Kind,
+        request: PauseRequest,
+    ) -> Result<(), ApiError> {
+        owners_only(person)?;
+        self.lifecycle.pause_lane(lane, Some(person), &request.reason, request.until).await
+    }
+
+    pub async fn resume_lane(&self, person: &Person, lane: Kind) -> Result<(), ApiError> {
+        owners_only(person)?;
+        self.lifecycle.resume_lane(lane).await
+    }
+
+    pub async fn clean_lane(
+        &self,
+        person: &Person,
+        lane: Kind,
+        request: CleanRequest,
+    ) -> Result<Cleaned, ApiError> {
+        owners_only(person)?;
+        let state: JobState = match request.state.trim().parse() {
+            Ok(state) => state,
+            Err(error) => return Err(ApiError::invalid("state", format!("{error}."))),
+        };
+        let Ok(seconds) = u64::try_from(request.older_than) else {
+            return Err(ApiError::invalid("older_than", "The age is a number of seconds, 0 or more."));
+        };
+        let cleaning = if request.dry_run { Cleaning::Preview } else { Cleaning::Delete };
+        self.lifecycle.clean(lane, state, Duration::from_secs(seconds), cleaning).await
+    }
+
+    /// Has a runner finish what it runs and take nothing new.
+    pub async fn drain_runner(&self, person: &Person, name: &str) -> Result<(), ApiError> {
+        self.set_draining(person, name, Draining::Yes).await
+    }
+
+    /// Has it take jobs again.
+    pub async fn undrain_runner(&self, person: &Person, name: &str) -> Result<(), ApiError> {
+        self.set_draining(person, name, Draining::No).await
+    }
+
+    async fn set_draining(&self, person: &Person, name: &str, draining: Draining) -> Result<(), ApiError> {
+        owners_only(person)?;
+        if runners::set_draining(self.lifecycle.db(), name, draining).await.map_err(away)? {
+            let channel = self.lifecycle.queue().keys().runner_bell(name);
+            // Without the ring it hears of it with its next heartbeat.
+            let _ = self.lifecycle.queue().ring(&channel, b"drain").await;
+            Ok(())
+        } else {
+            Err(ApiError::NotFound(format!("There is no runner `{name}`. It may have stopped.")))
+        }
+    }
+
+    pub async fn delete_job(&self, person: &Person, id: JobId) -> Result<(), ApiError> {
+        self.lifecycle.find(person, id).await?;
+        self.lifecycle.delete(id).await
+    }
+}
+
+/// What concerns everybody is the owners' to do.
+pub fn owners_only(person: &Person) -> Result<(), ApiError> {
+    match person.role {
+        Role::Owner => Ok(()),
+        Role::Member => {
+            Err(ApiError::Forbidden("Only an owner of this installation can do that.".to_owned()))
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The ends of attempts on their way to Postgres: those that end together go together.
+
+use app::model::Job;
+
+use super::RETRY_AFTER;
+use crate::{
+    batch::Batcher,
+    db::transitions::{Outcome, Verdict},
+    lifecycle::Lifecycle,
+};
+
+/// How many go in one statement.
+const BATCH: usize = 256;
+/// How many statements are under way at once.
+const AT_ONCE: usize = 2;
+
+/// What became of a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    Yes,
+    /// The attempt was no longer this runner's, and nothing was changed.
+    TooLate,
+    /// Postgres does not take it.
+    Refused,
+}
+
+pub(super) struct Verdicts(Batcher<Verdict, Heard>);
+
+impl Verdicts {
+    pub(super) fn start(lifecycle: Lifecycle, runner: String) -> Self {
+        Self(Batcher::start(BATCH, AT_ONCE, move |verdicts: Vec<Verdict>| {
+            let (lifecycle, runner) = (lifecycle.clone(), runner.clone());
+            async move { tell(&lifecycle, &runner, verdicts).await }
+        }))
+    }
+
+    /// Tells Postgres, patiently: the work is done, and only Postgres being away stands in the way. Meanwhile the heartbeat
+    /// keeps the lease, and when the lease is lost all the same, the guard in the statement keeps the verdict out.
+    pub(super) async fn tell(&self, job: &Job, outcome: Outcome, lines: u64) -> Heard {
+        let verdict = Verdict { id: job.id, attempt: job.attempt, outcome, lines };
+        self.0.call(verdict).await.unwrap_or(Heard::Refused)
+    }
+}
+
+async fn tell(lifecycle: &Lifecycle, runner: &str, verdicts: Vec<Verdict>) -> Vec<Heard> {
+    loop {
+        match lifecycle.finish(runner, &verdicts).await {
+            Ok(finished) => {
+                let was_ours = |verdict: &Verdict| finished.iter().any(|owned| owned.job.id == verdict.id);
+                return verdicts
+                    .iter()
+                    .map(|verdict| if was_ours(verdict) { Heard::Yes } else { Heard::TooLate })
+                    .collect();
+            }
+            // One that Postgres does not take must not keep the others out.
+            Err(sqlx::Error::Database(error)) if !is_passing(error.as_ref()) => {
+                if let [verdict] = &verdicts[..] {
+                    tracing::error!(job.id = %verdict.id, %error, "a verdict is refused; the job is tried again when the lease is over");
+                    return vec![Heard::Refused];
+                }
+                let mut heard = Vec::with_capacity(verdicts.len());
+                for verdict in verdicts {
+                    heard.extend(Box::pin(tell(lifecycle, runner, vec![verdict])).await);
+                }
+                return heard;
+            }
+            Err(error) => {
+                tracing::warn!(%error, verdicts = verdicts.len(), "Postgres is away; verdicts wait")
+            }
+        }
+        tokio::time::sleep(RETRY_AFTER).await;
+    }
+}
+
+/// Classes of errors that go away by themselves: connections, rolled back transactions, resources, an operator's doing.
+fn is_passing(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error
+        .code()
+        .is_some_and(|code| ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class)))
+}

@@ -37,6 +37,15 @@ impl Client {
             .map_err(Into::into)
     }
 
+    /// Asks for so many jobs at once, and returns when they were accepted.
+    pub async fn submit_list(&mut self, repository: &str, script: &str, jobs: usize) -> anyhow::Result<()> {
+        let job = json!({ "kind": "command", "repository": repository, "script": script });
+        let answer = self.post("/api/jobs", &Value::Array(vec![job; jobs])).await?;
+        let made = answer["jobs"].as_array().map_or(0, Vec::len);
+        ensure!(made == jobs, "{made} of {jobs} jobs were made");
+        Ok(())
+    }
+
     /// Asks for a job that prints.
     pub async fn submit_script(
         &mut self,

@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "its only interface is the terminal")]
 
+mod backlog;
 mod child;
 mod claim;
 mod client;
@@ -49,6 +50,8 @@ enum Section {
     Replay,
     /// Jobs a second through the whole path
     Jobs,
+    /// What a million queued jobs cost
+    Backlog,
     /// Resident memory at rest and while a gigabyte goes through
     Memory,
     /// What the first page weighs
@@ -95,6 +98,7 @@ async fn measure(section: Section, installation: &Installation, report: &mut Rep
         Section::Lines => lines::measure(installation, report).await,
         Section::Replay => replay::measure(installation, report).await,
         Section::Jobs => jobs::measure(installation, report).await,
+        Section::Backlog => backlog::measure(report).await,
         Section::Memory => memory::measure(report).await,
         Section::Page => page::measure(report),
     }

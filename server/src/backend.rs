@@ -17,7 +17,7 @@ use futures::future::join_all;
 use crate::{
     config::Config,
     db::{self, Visible},
-    http::session,
+    http::{KnownTokens, session},
     lifecycle::{Feed, JobRequest, Lifecycle, RequestRules, Submitted, away, visible_to},
     output::{Hub, Pages, Reader},
 };
@@ -36,6 +36,7 @@ pub struct Server {
     pub lifecycle: Lifecycle,
     pub feed: Arc<Feed>,
     pub hub: Arc<Hub>,
+    pub tokens: KnownTokens,
 }
 
 impl Server {
@@ -43,7 +44,7 @@ impl Server {
         let feed = Feed::start(lifecycle.clone());
         let reader = Reader::new(lifecycle.db().clone(), lifecycle.queue().clone());
         let hub = Hub::new(reader, lifecycle.clone(), Arc::clone(&feed));
-        Arc::new(Self { config, lifecycle, feed, hub })
+        Arc::new(Self { config, lifecycle, feed, hub, tokens: KnownTokens::default() })
     }
 
     /// Makes a job for whoever asks, through whatever asks.
@@ -91,7 +92,7 @@ impl Server {
 #[async_trait]
 impl Backend for Server {
     async fn authenticate(&self, request: &Parts) -> Result<Person, ApiError> {
-        session::authenticate(self.lifecycle.db(), request).await
+        session::authenticate(self, request).await
     }
 
     async fn sign_out(&self, request: &Parts) -> Result<(), ApiError> {

@@ -108,6 +108,7 @@ pub struct OutputConfig {
     pub live_for: Duration,
     #[serde(rename = "failed_live_hours", deserialize_with = "hours")]
     pub failed_live_for: Duration,
+    pub spool_bytes: u64,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

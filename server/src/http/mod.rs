@@ -5,6 +5,7 @@ mod error;
 mod guard;
 mod health;
 mod job_stream;
+mod known_tokens;
 mod lanes;
 mod pages;
 mod rest;
@@ -12,6 +13,7 @@ mod router;
 pub mod session;
 mod site;
 
+pub use known_tokens::KnownTokens;
 pub use router::router;
 
 use std::{sync::Arc, time::Duration};

@@ -12,7 +12,6 @@ use axum::{
 };
 use secrecy::SecretString;
 use serde::Deserialize;
-use sqlx::PgPool;
 use tower_sessions::Session;
 
 use super::error::Problem;
@@ -27,12 +26,18 @@ use crate::{
 const PERSON: &str = "person";
 
 /// The person behind a request. A token goes before a cookie; a wrong token is not made good by a cookie.
-pub async fn authenticate(db: &PgPool, request: &Parts) -> Result<Person, ApiError> {
+pub async fn authenticate(server: &Server, request: &Parts) -> Result<Person, ApiError> {
+    let db = server.lifecycle.db();
     if let Some(authorization) = request.headers.get(header::AUTHORIZATION) {
         let token = authorization.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
         let token = token.ok_or(ApiError::SignIn)?.trim();
         let hash = secret::hash(&SecretString::from(token));
-        return people::by_token(db, &hash).await.map_err(away)?.ok_or(ApiError::SignIn);
+        if let Some(person) = server.tokens.find(&hash) {
+            return Ok(person);
+        }
+        let person = people::by_token(db, &hash).await.map_err(away)?.ok_or(ApiError::SignIn)?;
+        server.tokens.keep(hash, person.clone());
+        return Ok(person);
     }
     let session = request.extensions.get::<Session>().ok_or(ApiError::SignIn)?;
     let id: Option<UserId> = session.get(PERSON).await.map_err(session_failed)?;
@@ -87,7 +92,7 @@ pub(super) async fn require_person(
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    match authenticate(server.lifecycle.db(), &parts).await {
+    match authenticate(&server, &parts).await {
         Ok(_) => next.run(Request::from_parts(parts, body)).await,
         Err(ApiError::SignIn) => Redirect::to("/sign-in").into_response(),
         Err(error) => Problem::from(error).into_response(),

@@ -11,6 +11,7 @@ mod list;
 mod page;
 mod reader;
 mod split;
+mod spool;
 mod writer;
 
 pub use close::{close, notice};

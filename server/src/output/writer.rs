@@ -2,9 +2,17 @@
 //!
 //! The lines that the archive does not have yet are held here: Redis is behind by milliseconds, Postgres by a second at
 //! most, so whatever Redis loses is in one of the two. One chunk at a time is on its way to the archive while lines go on
-//! to Redis.
+//! to Redis; while Postgres is away, further ones wait on the disk.
 
-use std::time::Duration;
+use std::{
+    future::ready,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use app::model::{JobId, Line, Stream, Timestamp};
 use tokio::{
@@ -17,6 +25,7 @@ use super::{
     ZSTD_LEVEL,
     list::{Appended, OutputList},
     reader::plain,
+    spool::Spool,
 };
 use crate::{
     config::OutputConfig,
@@ -61,6 +70,8 @@ pub struct WriterOptions {
     /// Who asked for the job, and so who hears of its newest line.
     pub owner: Option<app::model::UserId>,
     pub runner: String,
+    /// Where lines wait while Postgres is away.
+    pub spool: PathBuf,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +79,7 @@ pub enum WriteError {
     /// The lease was lost: another runner has the job, or it is over.
     #[error("the attempt is no longer this runner's")]
     NotHeld,
-    #[error("a chunk for the archive could not be made: {0}")]
+    #[error("the lines could not be kept: {0}")]
     Chunk(#[from] std::io::Error),
 }
 
@@ -77,13 +88,17 @@ pub struct Writer {
     list: OutputList,
     /// The chunk that is on its way to the archive.
     storing: Option<Storing>,
-    /// Lines that neither the archive nor that chunk holds: JSON, each ended by a line break.
+    /// Those that come after it.
+    spool: Spool,
+    /// Lines that none of these holds: JSON, each ended by a line break.
     unarchived: Vec<u8>,
     /// Where in `unarchived` the lines begin that the list does not hold.
     unsent: usize,
     unsent_lines: usize,
     /// The last line's number.
     last: u64,
+    /// The number of the line before the first of `unarchived`.
+    taken: u64,
     /// The last archived line's number.
     archived: u64,
     /// The list holds the lines `list_start..list_start + list_length`; `None` when it must be made anew.
@@ -99,20 +114,25 @@ pub struct Writer {
 struct Storing {
     /// The chunk's last line's number.
     last: u64,
-    stored: AbortOnDropHandle<std::io::Result<Stored>>,
+    stored: AbortOnDropHandle<Stored>,
+    /// Postgres was found to be away.
+    waits: Arc<AtomicBool>,
 }
 
 impl Writer {
     pub fn new(options: WriterOptions) -> Self {
         let now = Instant::now();
+        let spool = Spool::new(&options.spool, options.config.spool_bytes);
         Self {
             list: OutputList::new(options.lifecycle.queue(), options.job, options.attempt),
             options,
             storing: None,
+            spool,
             unarchived: Vec::new(),
             unsent: 0,
             unsent_lines: 0,
             last: 0,
+            taken: 0,
             archived: 0,
             list_range: None,
             next_append: now,
@@ -123,17 +143,19 @@ impl Writer {
     }
 
     /// Writes every line that arrives until the sender is dropped, and returns how many there were; then the archive
-    /// holds them all. While Redis is away only the archive is written; while Postgres is away the sender has to wait
-    /// once the next chunk is full.
+    /// holds them all. While Redis is away only the archive is written; while Postgres is away lines go to the disk, and
+    /// the sender has to wait once that is full.
     pub async fn run(mut self, mut lines: mpsc::Receiver<PrintedLine>) -> Result<u64, WriteError> {
         let mut batch = Vec::with_capacity(RECEIVE_LINES);
         loop {
             let full = self.unarchived.len() >= 2 * CHUNK_BYTES;
             let may_archive = self.storing.is_none() && !self.unarchived.is_empty();
+            let may_spool = self.unarchived.len() >= CHUNK_BYTES && self.is_away() && self.spool.has_room();
             tokio::select! {
                 biased;
                 () = sleep_until(self.next_append), if self.unsent_lines > 0 => self.append().await?,
                 stored = end_of(&mut self.storing) => self.stored(stored?)?,
+                () = ready(()), if may_spool => self.spool().await?,
                 () = sleep_until(self.next_archive), if may_archive => self.archive().await?,
                 () = sleep_until(self.next_last_line), if self.newest.is_some() => self.tell_board(),
                 received = lines.recv_many(&mut batch, RECEIVE_LINES), if !full => {
@@ -222,7 +244,7 @@ impl Writer {
         self.end_storing().await?;
         match self.list.restore(&self.unarchived, self.options.config.live_for).await {
             Ok(()) => {
-                self.list_range = Some((self.archived + 1, self.last - self.archived));
+                self.list_range = Some((self.taken + 1, self.last - self.taken));
                 self.sent();
                 Ok(())
             }
@@ -246,6 +268,20 @@ impl Writer {
 
     /// Sends everything in the buffer on its way to the archive.
     async fn archive(&mut self) -> Result<(), WriteError> {
+        self.next_archive = Instant::now() + ARCHIVE_EVERY;
+        let chunk = self.take().await?;
+        self.store(chunk);
+        Ok(())
+    }
+
+    /// Puts everything in the buffer behind what is on its way to the archive already.
+    async fn spool(&mut self) -> Result<(), WriteError> {
+        let chunk = self.take().await?;
+        Ok(self.spool.push(&chunk)?)
+    }
+
+    /// Everything in the buffer as a chunk.
+    async fn take(&mut self) -> Result<Chunk, WriteError> {
         if self.unsent_lines > 0 && self.list_range.is_some() {
             // Otherwise the list would have a gap where the archive went ahead of it.
             self.append().await?;
@@ -253,18 +289,30 @@ impl Writer {
         if self.unsent_lines > 0 {
             self.list_range = None;
         }
-        self.next_archive = Instant::now() + ARCHIVE_EVERY;
-        let (first, last) = (self.archived + 1, self.last);
-        let lines = std::mem::take(&mut self.unarchived);
+        let lines = zstd::bulk::compress(&self.unarchived, ZSTD_LEVEL)?;
+        let chunk = Chunk { first_seq: self.taken + 1, last_seq: self.last, lines };
+        self.unarchived.clear();
+        self.unarchived.shrink_to(2 * CHUNK_BYTES);
+        self.taken = self.last;
         self.sent();
-        let stored = tokio::spawn(store(self.options.clone(), first, last, lines));
-        self.storing = Some(Storing { last, stored: AbortOnDropHandle::new(stored) });
-        Ok(())
+        Ok(chunk)
     }
 
-    /// Waits until the chunk that is on its way to the archive is there.
+    fn store(&mut self, chunk: Chunk) {
+        let waits = Arc::new(AtomicBool::new(false));
+        let last = chunk.last_seq;
+        let stored =
+            AbortOnDropHandle::new(tokio::spawn(store(self.options.clone(), chunk, Arc::clone(&waits))));
+        self.storing = Some(Storing { last, stored, waits });
+    }
+
+    fn is_away(&self) -> bool {
+        self.storing.as_ref().is_some_and(|storing| storing.waits.load(Ordering::Relaxed))
+    }
+
+    /// Waits until everything that is on its way to the archive is there.
     async fn end_storing(&mut self) -> Result<(), WriteError> {
-        if self.storing.is_some() {
+        while self.storing.is_some() {
             let stored = end_of(&mut self.storing).await?;
             self.stored(stored)?;
         }
@@ -275,10 +323,13 @@ impl Writer {
         if let Some(Storing { last, .. }) = self.storing.take() {
             self.archived = last;
         }
-        match stored {
-            Stored::Yes => Ok(()),
-            Stored::NotHeld => Err(WriteError::NotHeld),
+        if stored == Stored::NotHeld {
+            return Err(WriteError::NotHeld);
         }
+        if let Some(next) = self.spool.pop()? {
+            self.store(next);
+        }
+        Ok(())
     }
 
     /// Tells the board the newest line. Nobody waits for it, and nothing is lost when it does not arrive.
@@ -295,26 +346,20 @@ impl Writer {
 /// Waits for the end of what is being stored; for ever when nothing is.
 async fn end_of(storing: &mut Option<Storing>) -> Result<Stored, WriteError> {
     match storing {
-        Some(storing) => Ok((&mut storing.stored).await.map_err(std::io::Error::other)??),
+        Some(storing) => Ok((&mut storing.stored).await.map_err(std::io::Error::other)?),
         None => std::future::pending().await,
     }
 }
 
-/// Stores a chunk, patiently: while Postgres is away it tries again and again.
-async fn store(
-    options: WriterOptions,
-    first_seq: u64,
-    last_seq: u64,
-    lines: Vec<u8>,
-) -> std::io::Result<Stored> {
+/// Stores a chunk, patiently: while Postgres is away it tries again and again, and says so in `waits`.
+async fn store(options: WriterOptions, chunk: Chunk, waits: Arc<AtomicBool>) -> Stored {
     let WriterOptions { lifecycle, job, attempt, runner, .. } = options;
-    let chunk = Chunk { first_seq, last_seq, lines: zstd::bulk::compress(&lines, ZSTD_LEVEL)? };
-    drop(lines);
     loop {
         match db::output::store(lifecycle.db(), job, attempt, &runner, &chunk).await {
-            Ok(stored) => return Ok(stored),
+            Ok(stored) => return stored,
             Err(error) => tracing::warn!(job.id = %job, attempt, %error, "Postgres is away; lines wait"),
         }
+        waits.store(true, Ordering::Relaxed);
         sleep(RETRY_AFTER).await;
     }
 }

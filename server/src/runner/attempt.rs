@@ -48,6 +48,7 @@ pub(super) async fn run(runner: &Runner, owned: OwnedJob, stop: StopSignal) {
         attempt: job.attempt,
         owner,
         runner: runner.name.clone(),
+        spool: runner.config.server.data_dir.clone(),
     });
     let mut writing = tokio::spawn(writer.run(lines));
     tokio::spawn(pass_progress_on(runner.lifecycle.clone(), job.clone(), output.progress()));

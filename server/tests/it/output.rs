@@ -281,6 +281,7 @@ impl Ghost {
             attempt: started[0].job.attempt,
             owner: None,
             runner: "ghost".to_owned(),
+            spool: app.path().to_owned(),
         });
         let (lines, received) = mpsc::channel(100);
         Self { id, lines, writing: tokio::spawn(writer.run(received)) }

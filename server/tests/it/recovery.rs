@@ -299,3 +299,25 @@ async fn a_postgres_that_is_away_for_a_while_loses_nothing() {
     assert_eq!(lines, app.output(id).await);
     assert_eq!(texts(&lines, Stream::Stdout).len(), 300);
 }
+
+#[tokio::test]
+async fn a_job_prints_on_while_postgres_is_away_and_its_lines_wait_on_the_disk() {
+    let mut postgres = OwnPostgres::start().await;
+    let app = App::with(&[("MILLRACE_DATABASE__URL", postgres.url())]).await;
+    let _runner = app.runner().await;
+    let (away, printed) = (app.gate("away"), app.path().join("printed"));
+    let script = format!("echo begins\n{}\nseq 200000\ntouch '{}'", away.wait(), printed.display());
+    let id = app.submit(&script).await;
+    app.wait_for_line(id, "begins").await;
+
+    postgres.stop();
+    away.open();
+    // Ten times what a runner holds in memory.
+    until("the job has printed everything", async || printed.exists()).await;
+    postgres.start_again();
+
+    app.wait_until(id, JobState::Succeeded).await;
+    let lines = app.output(id).await;
+    assert_gapless(&lines, 1);
+    assert_eq!(texts(&lines, Stream::Stdout).last(), Some(&"200000"));
+}

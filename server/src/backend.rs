@@ -79,6 +79,22 @@ impl Server {
         Ok(Figures { runners, ..figures })
     }
 
+    /// The job whose id ends with these eight digits, if this person may see it and no other one's id does.
+    pub async fn find_short(&self, person: &Person, digits: &str) -> Result<JobId, ApiError> {
+        let digits = digits.to_lowercase();
+        let ids =
+            db::ids_ending_with(self.lifecycle.db(), visible_to(person), &digits).await.map_err(away)?;
+        match ids[..] {
+            [id] => Ok(id),
+            [] => Err(ApiError::NotFound(format!(
+                "There is no job whose id ends with {digits}. It may have been deleted."
+            ))),
+            _ => Err(ApiError::Conflict(format!(
+                "The ids of several jobs end with {digits}. Give the whole id."
+            ))),
+        }
+    }
+
     /// An attempt's output, for somebody who may see the job.
     pub async fn pages(&self, person: &Person, job: JobId, attempt: u32) -> Result<Pages<'_>, ApiError> {
         let found = self.lifecycle.find(person, job).await?;

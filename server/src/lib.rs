@@ -3,6 +3,7 @@
 pub mod backend;
 pub mod batch;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod db;
 pub mod http;
@@ -13,3 +14,4 @@ pub mod queue;
 pub mod runner;
 pub mod secret;
 pub mod sse;
+pub mod tls;

@@ -1,7 +1,9 @@
 //! The command line.
 
+mod client;
 mod connect;
 mod doctor;
+mod local_access;
 mod logging;
 mod run;
 mod serve;
@@ -22,6 +24,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     config::{self, Config, Overrides},
     runner::Shutdown,
+    tls,
 };
 
 /// A self-hosted factory for coding agents.
@@ -47,6 +50,15 @@ struct Settings {
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Server(ServerCommand),
+    #[command(flatten)]
+    Client(client::ClientCommand),
+}
+
+/// What runs, or looks after, the parts of Millrace on this machine.
+#[derive(Subcommand)]
+enum ServerCommand {
     /// Run everything on this machine: Postgres, Redis, server and runner
     Up {
         /// Address and port of the dashboard
@@ -95,8 +107,11 @@ enum TokenCommand {
 /// Runs the program and says on standard error why it failed.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    tls::install();
     match execute(arguments) {
         Ok(code) => code,
+        // Whoever read our output has seen enough, e.g. `head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("millrace: {error:#}");
             ExitCode::FAILURE
@@ -104,15 +119,26 @@ pub fn main() -> ExitCode {
     }
 }
 
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
 fn execute(Arguments { settings, command }: Arguments) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Server(command) => run_server(command, &settings),
+        Command::Client(command) => block_on(client::run(command, settings)),
+    }
+}
+
+fn run_server(command: ServerCommand, settings: &Settings) -> anyhow::Result<ExitCode> {
     let mut overrides = Overrides::default();
     match &command {
-        Command::Up { listen } | Command::Serve { listen } => {
+        ServerCommand::Up { listen } | ServerCommand::Serve { listen } => {
             if let Some(listen) = listen {
                 overrides.set("server", "listen", listen.to_string());
             }
         }
-        Command::Run { lanes, slots, name } => {
+        ServerCommand::Run { lanes, slots, name } => {
             if let Some(lanes) = lanes {
                 let lanes: Vec<&str> = lanes.iter().map(|kind| kind.as_str()).collect();
                 overrides.set("runner", "lanes", lanes);
@@ -126,18 +152,18 @@ fn execute(Arguments { settings, command }: Arguments) -> anyhow::Result<ExitCod
         }
         _ => {}
     }
-    if matches!(command, Command::Up { .. }) {
+    if matches!(command, ServerCommand::Up { .. }) {
         overrides.set_default("runner", "local_repositories", "allow");
     }
     let config = settings.load(overrides)?;
     match command {
-        Command::Up { .. } => up::up(&config),
-        Command::Serve { .. } => block_on(serve::serve(config)),
-        Command::Run { .. } => block_on(run::run(config)),
-        Command::Migrate => block_on(connect::migrate(config)),
-        Command::Token(TokenCommand::Create { name }) => block_on(token::create(config, name)),
-        Command::SignInLink => block_on(token::print_sign_in_link(config)),
-        Command::Doctor => block_on(doctor::doctor(config)),
+        ServerCommand::Up { .. } => up::up(&config),
+        ServerCommand::Serve { .. } => block_on(serve::serve(config)),
+        ServerCommand::Run { .. } => block_on(run::run(config)),
+        ServerCommand::Migrate => block_on(connect::migrate(config)),
+        ServerCommand::Token(TokenCommand::Create { name }) => block_on(token::create(config, name)),
+        ServerCommand::SignInLink => block_on(token::print_sign_in_link(config)),
+        ServerCommand::Doctor => block_on(doctor::doctor(config)),
     }
 }
 

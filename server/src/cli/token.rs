@@ -43,6 +43,6 @@ pub(super) async fn sign_in_link(db: &PgPool, config: &Config) -> anyhow::Result
     Ok(format!("{}/sign-in?token={}", config.server.public_address(), token.expose_secret()).into())
 }
 
-async fn owner(db: &PgPool) -> sqlx::Result<Person> {
+pub(super) async fn owner(db: &PgPool) -> sqlx::Result<Person> {
     people::find_or_create(db, OWNER, Role::Owner).await
 }

@@ -1,7 +1,7 @@
 //! `millrace up`: everything on one machine, with one command and one Ctrl-C.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     path::Path,
     process::ExitCode,
     time::{Duration, Instant},
@@ -12,7 +12,7 @@ use millrace_stack::{Durability, Postgres, PostgresOptions, Redis, RedisOptions}
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{block_on, stop_on_signal, supervise::Part, token};
+use super::{block_on, local_access::Granted, stop_on_signal, supervise::Part, token};
 use crate::{
     config::{Config, DatabaseConfig, LocalRepositories},
     db,
@@ -100,6 +100,8 @@ async fn run(config: &Config, data_dir: &Path, stack: &Stack) -> anyhow::Result<
     let server = part("server", "serve");
     let server_log = server.log.clone();
     let began = Instant::now();
+    let access =
+        Granted::grant(&db, data_dir, format!("http://{}", own_address(config.server.listen))).await?;
     let mut serving = servers.spawn(server.keep(stop_server.clone(), hurry.clone()));
     let mut running = runners.spawn(part("runner", "run").keep(stop_runner.clone(), hurry));
     tokio::select! {
@@ -115,7 +117,6 @@ async fn run(config: &Config, data_dir: &Path, stack: &Stack) -> anyhow::Result<
         ended = &mut serving => ended??,
         ended = &mut running => ended??,
     }
-    db.close().await;
 
     tokio::select! {
         () = stop.cancelled() => {}
@@ -133,6 +134,8 @@ async fn run(config: &Config, data_dir: &Path, stack: &Stack) -> anyhow::Result<
     servers.close();
     servers.wait().await;
     finished("Stopping the server", began);
+    access.take_back(&db).await?;
+    db.close().await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -158,18 +161,22 @@ fn check_port(listen: SocketAddr) -> anyhow::Result<()> {
     }
 }
 
-/// Waits until something accepts connections there.
-async fn answers(listen: SocketAddr) -> anyhow::Result<()> {
-    // A server on every address is asked on this machine's own.
-    let address = match listen {
+/// Where this machine reaches the server: one on every address is asked on this machine's own.
+fn own_address(listen: SocketAddr) -> SocketAddr {
+    match listen {
         SocketAddr::V4(listen) if listen.ip().is_unspecified() => {
-            SocketAddr::from(([127, 0, 0, 1], listen.port()))
+            SocketAddr::from((Ipv4Addr::LOCALHOST, listen.port()))
         }
         SocketAddr::V6(listen) if listen.ip().is_unspecified() => {
-            SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, listen.port()))
+            SocketAddr::from((Ipv6Addr::LOCALHOST, listen.port()))
         }
         listen => listen,
-    };
+    }
+}
+
+/// Waits until something accepts connections there.
+async fn answers(listen: SocketAddr) -> anyhow::Result<()> {
+    let address = own_address(listen);
     let began = Instant::now();
     while let Err(error) = tokio::net::TcpStream::connect(address).await {
         if began.elapsed() > START_LIMIT {

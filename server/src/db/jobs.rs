@@ -111,7 +111,7 @@ pub enum Visible {
 }
 
 impl Visible {
-    fn owner(self) -> Option<Uuid> {
+    pub(super) fn owner(self) -> Option<Uuid> {
         match self {
             Self::All => None,
             Self::Of(user) => Some(*user.as_uuid()),

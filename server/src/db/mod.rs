@@ -8,6 +8,7 @@ pub mod output;
 pub mod people;
 pub mod runners;
 pub mod sessions;
+mod short_ids;
 pub mod transitions;
 
 pub use jobs::{
@@ -16,6 +17,7 @@ pub use jobs::{
     page, queued_count, queued_since, recent_starts, repositories, running, running_ids, stale_examples,
     usual_duration, waiting, with_request,
 };
+pub use short_ids::ids_ending_with;
 
 use anyhow::Context as _;
 use app::model::Timestamp;

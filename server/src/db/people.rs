@@ -108,6 +108,11 @@ pub async fn add_token(
     Ok(id)
 }
 
+pub async fn remove_token_by_hash(db: impl PgExecutor<'_>, token: &SecretHash) -> Result<()> {
+    sqlx::query!("DELETE FROM api_tokens WHERE token_hash = $1", &token[..]).execute(db).await?;
+    Ok(())
+}
+
 /// The person in whose name a token acts. Notes the use once a minute at most, so that a busy token writes little.
 pub async fn by_token(db: impl PgExecutor<'_>, token: &SecretHash) -> Result<Option<Person>> {
     sqlx::query!(

@@ -49,11 +49,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         let Path(id) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| Problem::no_such_route(parts.uri.path()))?;
-        let id = id
-            .parse()
-            .map_err(|_| ApiError::NotFound(format!("There is no job `{id}`: that is not an id.")))?;
-        Ok(Self(id))
+        Ok(Self(parse_id(&id)?))
     }
+}
+
+fn parse_id(id: &str) -> Result<JobId, ApiError> {
+    id.parse().map_err(|_| ApiError::NotFound(format!("There is no job `{id}`: that is not an id.")))
 }
 
 /// Query parameters, with an answer that programs can read when they are wrong.
@@ -144,11 +145,14 @@ pub(super) async fn list_jobs(
     Ok(Json(server.jobs(&person, &filter).await?))
 }
 
+/// Takes the last eight digits of an id too, as lists show it to people.
 pub(super) async fn get_job(
     State(server): State<Arc<Server>>,
     Caller(person): Caller,
-    Id(id): Id,
+    Path(id): Path<String>,
 ) -> Answer<JobDetail> {
+    let is_short = id.len() == 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = if is_short { server.find_short(&person, &id).await? } else { parse_id(&id)? };
     Ok(Json(server.job(&person, id).await?))
 }
 

@@ -8,6 +8,7 @@ mod bad_input;
 mod cancel;
 mod checkout;
 mod cli;
+mod client;
 mod jobs_api;
 mod lanes;
 mod output;

@@ -12,7 +12,7 @@ use millrace::{
     lifecycle::{self, Lifecycle},
     queue::Queue,
     runner::{CommandExecutor, Runner, Shutdown, unique_name},
-    secret,
+    secret, tls,
 };
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -23,7 +23,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    EventStream, Gate, Process, Repo, Said, Stack, millrace,
+    EventStream, Gate, Process, Proxy, Repo, Said, Stack, millrace,
     stack::Database,
     texts,
     wait::{LIMIT, eventually, until},
@@ -65,6 +65,7 @@ impl App {
     /// With settings by the names of their environment variables.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         log_if_wanted();
+        tls::install();
         let stack = Stack::get();
         let directory = tempfile::Builder::new().prefix("millrace-test-").tempdir().unwrap();
         let repo = Repo::new(directory.path().join("repo"));
@@ -162,6 +163,42 @@ impl App {
         let command = millrace(self.path(), &self.settings_and(settings), arguments);
         let output = tokio::process::Command::from(command).kill_on_drop(true).output();
         tokio::time::timeout(LIMIT, output).await.expect("millrace does not end").unwrap().into()
+    }
+
+    /// Runs `millrace` as a client of this application, with the owner's token.
+    pub async fn client(&self, arguments: &[&str]) -> Said {
+        self.client_with(&[], arguments).await
+    }
+
+    pub async fn client_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Said {
+        let own = self.client_variables(&self.url(""));
+        let own = own.iter().map(|(name, value)| (*name, value.as_str()));
+        let variables: Vec<(&str, &str)> = own.chain(variables.iter().copied()).collect();
+        self.millrace_with(&variables, arguments).await
+    }
+
+    /// Starts a client as a process that goes through `proxy`.
+    pub fn client_process(&self, proxy: &Proxy, arguments: &[&str]) -> Process {
+        let variables = self.client_variables(&proxy.url()).map(|(name, value)| (name.to_owned(), value));
+        let command = millrace(self.path(), &variables, arguments);
+        Process::start(command, self.path().join(format!("client-{}.log", uuid::Uuid::new_v4())))
+    }
+
+    fn client_variables(&self, url: &str) -> [(&'static str, String); 2] {
+        [("MILLRACE_URL", url.to_owned()), ("MILLRACE_TOKEN", self.token.expose_secret().to_owned())]
+    }
+
+    /// A way to this application that can be cut.
+    pub async fn proxy(&self) -> Proxy {
+        Proxy::to(self.address).await
+    }
+
+    /// Starts `millrace up` on that port as a process, with this test's Postgres and Redis.
+    pub fn up_process(&self, port: u16, data_dir: &Path) -> Process {
+        let arguments =
+            ["up", "--listen", &format!("127.0.0.1:{port}"), "--data-dir", data_dir.to_str().unwrap()];
+        let command = millrace(self.path(), &self.settings, &arguments);
+        Process::start(command, self.path().join("up.log"))
     }
 
     /// Starts `millrace run` as a process.

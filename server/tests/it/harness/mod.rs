@@ -4,6 +4,7 @@ mod application;
 mod browser;
 mod own;
 mod process;
+mod proxy;
 mod repo;
 mod stack;
 mod stream;
@@ -14,6 +15,7 @@ pub use self::{
     browser::{Browser, location},
     own::{OwnPostgres, OwnRedis},
     process::{Process, Said, is_alive, millrace},
+    proxy::Proxy,
     repo::Repo,
     stack::Stack,
     stream::{Event, EventStream, lines_of},

@@ -8,7 +8,8 @@ use leptos::prelude::use_context;
 use server_fn::{ServerFn, error::ServerFnUrlError};
 
 use crate::model::{
-    ApiError, Board, Job, JobDetail, JobFilter, JobId, JobPage, NewJob, OutputPage, Person, Window,
+    ApiError, ApiToken, Board, Job, JobDetail, JobFilter, JobId, JobPage, NewJob, NewSchedule, NewToken,
+    OutputPage, Person, Schedule, ScheduleId, TokenId, Window,
 };
 
 /// What the dashboard asks of the server. Every method checks that `person` may do it.
@@ -37,6 +38,15 @@ pub trait Backend: Send + Sync {
         attempt: u32,
         window: Window,
     ) -> Result<OutputPage, ApiError>;
+
+    /// The person's own.
+    async fn tokens(&self, person: &Person) -> Result<Vec<ApiToken>, ApiError>;
+    async fn create_token(&self, person: &Person, name: &str) -> Result<NewToken, ApiError>;
+    async fn delete_token(&self, person: &Person, id: TokenId) -> Result<(), ApiError>;
+
+    async fn schedules(&self, person: &Person) -> Result<Vec<Schedule>, ApiError>;
+    async fn create_schedule(&self, person: &Person, schedule: NewSchedule) -> Result<Schedule, ApiError>;
+    async fn delete_schedule(&self, person: &Person, id: ScheduleId) -> Result<(), ApiError>;
 }
 
 /// The server and the person behind the request that is being answered.

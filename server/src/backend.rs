@@ -5,8 +5,8 @@ use std::sync::Arc;
 use app::{
     backend::Backend,
     model::{
-        ApiError, Board, Figures, Job, JobDetail, JobFilter, JobId, JobPage, Kind, Lane, NewJob, OutputPage,
-        Person, Trigger, Window,
+        ApiError, ApiToken, Board, Figures, Job, JobDetail, JobFilter, JobId, JobPage, Kind, Lane, NewJob,
+        NewSchedule, NewToken, OutputPage, Person, Schedule, ScheduleId, TokenId, Trigger, Window,
     },
 };
 use async_trait::async_trait;
@@ -18,8 +18,9 @@ use crate::{
     config::Config,
     db::{self, Visible},
     http::{KnownTokens, session},
-    lifecycle::{Feed, JobRequest, Lifecycle, RequestRules, Submitted, away, visible_to},
+    lifecycle::{Feed, JobRequest, Lifecycle, RequestRules, ScheduleRequest, Submitted, away, visible_to},
     output::{Hub, Pages, Reader},
+    tokens,
 };
 
 /// How many jobs of each group the board shows.
@@ -204,6 +205,31 @@ impl Backend for Server {
             tracing::error!(job.id = %id, attempt, error = format!("{error:#}"), "the output cannot be read");
             ApiError::Internal
         })
+    }
+
+    async fn tokens(&self, person: &Person) -> Result<Vec<ApiToken>, ApiError> {
+        tokens::list(self.lifecycle.db(), person).await
+    }
+
+    async fn create_token(&self, person: &Person, name: &str) -> Result<NewToken, ApiError> {
+        tokens::create(self.lifecycle.db(), person, name).await
+    }
+
+    async fn delete_token(&self, person: &Person, id: TokenId) -> Result<(), ApiError> {
+        tokens::delete(self.lifecycle.db(), person, id).await
+    }
+
+    async fn schedules(&self, person: &Person) -> Result<Vec<Schedule>, ApiError> {
+        self.lifecycle.schedules(person).await
+    }
+
+    async fn create_schedule(&self, person: &Person, schedule: NewSchedule) -> Result<Schedule, ApiError> {
+        let request = ScheduleRequest::parse(schedule, &RequestRules::new(&self.config), Utc::now())?;
+        self.lifecycle.create_schedule(person, &request).await
+    }
+
+    async fn delete_schedule(&self, person: &Person, id: ScheduleId) -> Result<(), ApiError> {
+        self.lifecycle.delete_schedule(person, id).await
     }
 }
 

@@ -15,3 +15,4 @@ pub mod runner;
 pub mod secret;
 pub mod sse;
 pub mod tls;
+pub mod tokens;

@@ -4,9 +4,13 @@
 mod board;
 mod jobs;
 mod output;
+mod schedules;
 mod session;
+mod tokens;
 
 pub use board::{OlderJobs, ReadBoard, board, older_jobs};
 pub use jobs::{CancelJob, CreateJob, RetryJob, cancel_job, create_job, job, repositories, retry_job};
 pub use output::output;
+pub use schedules::{CreateSchedule, DeleteSchedule, create_schedule, delete_schedule, schedules};
 pub use session::{SignOut, me, sign_out};
+pub use tokens::{CreateToken, DeleteToken, create_token, delete_token, tokens};

@@ -29,6 +29,6 @@ pub use runner::{RunnerInfo, RunnerJob};
 pub use schedule::{Missed, NewSchedule, Schedule};
 pub use text_enum::UnknownWord;
 pub use time::Timestamp;
-pub use token::{ApiToken, NewToken};
+pub use token::{ApiToken, NewToken, TokenRequest};
 pub use user::{Person, Role};
 pub use waiting::{WaitReason, Waiting};

@@ -22,3 +22,11 @@ pub struct NewToken {
     pub info: ApiToken,
     pub token: String,
 }
+
+/// What to make a token of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenRequest {
+    /// What it is for.
+    pub name: String,
+}

@@ -7,6 +7,7 @@ pub mod lanes;
 pub mod output;
 pub mod people;
 pub mod runners;
+pub mod schedules;
 pub mod sessions;
 mod short_ids;
 pub mod transitions;

@@ -1,11 +1,11 @@
 //! Tables `users`, `sign_in_links` and `api_tokens`: who may come in, and with what.
 
-use app::model::{Person, Role, TokenId, UserId};
+use app::model::{ApiToken, Person, Role, TokenId, UserId};
 use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, Result};
 use uuid::Uuid;
 
-use super::unreadable;
+use super::{timestamp, unreadable};
 
 /// SHA-256 of a secret; the secret itself is never stored.
 pub type SecretHash = [u8; 32];
@@ -106,6 +106,34 @@ pub async fn add_token(
     .execute(db)
     .await?;
     Ok(id)
+}
+
+/// A person's tokens, the latest first, or the one with this id.
+pub async fn tokens(db: impl PgExecutor<'_>, user: UserId, id: Option<TokenId>) -> Result<Vec<ApiToken>> {
+    let rows = sqlx::query!(
+        "SELECT id, name, created_at, last_used_at FROM api_tokens WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2)
+         ORDER BY id DESC",
+        user.as_uuid(),
+        id.as_ref().map(TokenId::as_uuid),
+    )
+    .fetch_all(db)
+    .await?;
+    let token = rows.into_iter().map(|row| ApiToken {
+        id: TokenId::from_uuid(row.id),
+        name: row.name,
+        created_at: timestamp(row.created_at),
+        last_used_at: row.last_used_at.map(timestamp),
+    });
+    Ok(token.collect())
+}
+
+/// `false`: this person has no such token.
+pub async fn remove_token(db: impl PgExecutor<'_>, user: UserId, id: TokenId) -> Result<bool> {
+    let removed =
+        sqlx::query!("DELETE FROM api_tokens WHERE id = $1 AND user_id = $2", id.as_uuid(), user.as_uuid())
+            .execute(db)
+            .await?;
+    Ok(removed.rows_affected() > 0)
 }
 
 pub async fn remove_token_by_hash(db: impl PgExecutor<'_>, token: &SecretHash) -> Result<()> {

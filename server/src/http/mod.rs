@@ -10,8 +10,10 @@ mod lanes;
 mod pages;
 mod rest;
 mod router;
+mod schedules;
 pub mod session;
 mod site;
+mod tokens;
 
 pub use known_tokens::KnownTokens;
 pub use router::router;

@@ -1,6 +1,6 @@
 //! The REST API: thin, because the dashboard asks the same [`Backend`].
 
-use std::sync::Arc;
+use std::{str::FromStr, sync::Arc};
 
 use app::{
     backend::Backend,
@@ -39,10 +39,10 @@ impl FromRequestParts<Arc<Server>> for Caller {
     }
 }
 
-/// A job's id from the path. What is no id is no job.
-pub(super) struct Id(pub JobId);
+/// An id from the path. What is no id names nothing.
+pub(super) struct Id<T = JobId>(pub T);
 
-impl<S: Send + Sync> FromRequestParts<S> for Id {
+impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
@@ -53,8 +53,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
-fn parse_id(id: &str) -> Result<JobId, ApiError> {
-    id.parse().map_err(|_| ApiError::NotFound(format!("There is no job `{id}`: that is not an id.")))
+fn parse_id<T: FromStr>(id: &str) -> Result<T, ApiError> {
+    id.parse().map_err(|_| ApiError::NotFound(format!("There is nothing under `{id}`: that is not an id.")))
 }
 
 /// Query parameters, with an answer that programs can read when they are wrong.

@@ -6,7 +6,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{MethodFilter, get, on, post},
+    routing::{MethodFilter, delete, get, on, post},
 };
 use tower_http::{
     catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer,
@@ -14,7 +14,10 @@ use tower_http::{
 };
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 
-use super::{board_stream, error, guard, health, job_stream, lanes, pages::Pages, rest, session, site::Site};
+use super::{
+    board_stream, error, guard, health, job_stream, lanes, pages::Pages, rest, schedules, session,
+    site::Site, tokens,
+};
 use crate::{backend::Server, db::sessions::PostgresSessions};
 
 /// The whole web side.
@@ -35,6 +38,10 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .route("/api/lanes/{lane}/pause", post(lanes::pause))
         .route("/api/lanes/{lane}/resume", post(lanes::resume))
         .route("/api/lanes/{lane}/clean", post(lanes::clean))
+        .route("/api/schedules", get(schedules::list_schedules).post(schedules::create_schedule))
+        .route("/api/schedules/{id}", delete(schedules::delete_schedule))
+        .route("/api/tokens", get(tokens::list_tokens).post(tokens::create_token))
+        .route("/api/tokens/{id}", delete(tokens::delete_token))
         .route("/api/{*path}", get(rest::no_such_route).fallback(rest::no_such_route))
         .method_not_allowed_fallback(rest::wrong_method)
         .with_state(Arc::clone(&server));

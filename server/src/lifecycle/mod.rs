@@ -8,6 +8,7 @@ mod lanes;
 mod reconcile;
 mod request;
 mod retention;
+mod schedule;
 mod submit;
 mod waiting;
 
@@ -23,6 +24,7 @@ pub use self::{
     reconcile::reconcile,
     request::{JobRequest, RequestRules},
     retention::retain,
+    schedule::{ScheduleRequest, fire_due},
     submit::Submitted,
 };
 use crate::{

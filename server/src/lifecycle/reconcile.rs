@@ -10,7 +10,7 @@ use std::{
 use app::model::{JobId, Kind, Priority};
 use tokio_util::sync::CancellationToken;
 
-use super::Lifecycle;
+use super::{Lifecycle, RequestRules, fire_due};
 use crate::{
     config::Config,
     db::{
@@ -33,6 +33,7 @@ const COUNTING_SHARE: u32 = 10;
 
 /// Looks until `stop`.
 pub async fn reconcile(lifecycle: Lifecycle, config: Arc<Config>, stop: CancellationToken) {
+    let rules = RequestRules::new(&config);
     let mut reconciler = Reconciler::new(lifecycle, config);
     let mut pause = Duration::ZERO;
     loop {
@@ -52,6 +53,9 @@ pub async fn reconcile(lifecycle: Lifecycle, config: Arc<Config>, stop: Cancella
                 EVERY
             }
         };
+        if let Err(error) = fire_due(&reconciler.lifecycle, &rules).await {
+            tracing::warn!(%error, "schedules are late");
+        }
         reconciler.last_look = Instant::now();
     }
 }

@@ -283,7 +283,6 @@ fn title(script: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
 
     fn rules() -> RequestRules {

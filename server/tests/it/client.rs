@@ -214,6 +214,76 @@ async fn jobs_are_canceled_and_retried_by_the_end_of_their_ids() {
 }
 
 #[tokio::test]
+async fn waiting_goes_on_over_the_attempts_of_a_job() {
+    let app = App::start().await;
+    let _runner = app.runner().await;
+    let script = "echo attempt $MILLRACE_ATTEMPT; [ $MILLRACE_ATTEMPT = 2 ]";
+
+    let said = app
+        .client(&[
+            "submit",
+            "--repo",
+            &app.repo.address(),
+            "--attempts",
+            "2",
+            "--wait",
+            "--",
+            "sh",
+            "-c",
+            script,
+        ])
+        .await;
+
+    let printed = succeeded(said);
+    assert_eq!(printed.matches("\nattempt 1\n").count(), 1, "{printed}");
+    assert_eq!(printed.matches("\nattempt 2\n").count(), 1, "{printed}");
+}
+
+#[tokio::test]
+async fn a_job_can_wait_for_its_time_and_be_asked_for_once() {
+    let app = App::start().await;
+    let repo = app.repo.address();
+    let submit = async || {
+        app.client(&["submit", "--repo", &repo, "--in", "2h", "--key", "nightly", "--json", "--", "true"])
+            .await
+    };
+
+    let first: Job = serde_json::from_str(&succeeded(submit().await)).unwrap();
+
+    assert_eq!(first.state, JobState::Scheduled);
+    let wait = first.run_at.unwrap().millis_since(first.created_at);
+    assert!((7_000_000..=7_200_000).contains(&wait), "{wait}");
+    // The time is another one now, so it is another request.
+    assert!(failed(submit().await).contains("idempotency key"));
+}
+
+#[tokio::test]
+async fn a_lane_is_paused_and_resumed() {
+    let app = App::start().await;
+
+    let said = succeeded(app.client(&["pause", "command", "--reason", "a release", "--for", "1h"]).await);
+    assert!(said.starts_with("The lane command is paused until 20"), "{said}");
+    let lane = app.get_json("/api/lanes").await[0].clone();
+    assert_eq!((&lane["pause"]["reason"], &lane["pause"]["by"]), (&json!("a release"), &json!("owner")));
+
+    let said = succeeded(app.client(&["resume", "command"]).await);
+    assert!(said.starts_with("The lane command goes on"), "{said}");
+    assert_eq!(app.get_json("/api/lanes").await[0].get("pause"), None);
+}
+
+#[tokio::test]
+async fn a_job_that_has_ended_is_deleted() {
+    let app = App::start().await;
+    let id = app.submit("true").await;
+
+    app.cancel(id).await;
+    let said = succeeded(app.client(&["delete", &id.short()]).await);
+
+    assert_eq!(said, format!("Job {} is deleted.\n", id.short()));
+    assert!(failed(app.client(&["delete", &id.to_string()]).await).contains("There is no job"));
+}
+
+#[tokio::test]
 async fn an_id_that_is_none_or_unknown_is_told_apart() {
     let app = App::start().await;
 

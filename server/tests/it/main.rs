@@ -16,5 +16,7 @@ mod pages;
 mod queue;
 mod recovery;
 mod retries;
+mod schedules;
 mod sign_in;
 mod streams;
+mod tokens;

@@ -47,6 +47,8 @@ pub struct DatabaseConfig {
 pub struct RedisConfig {
     /// Empty where `millrace up` is to start its own.
     pub url: SecretString,
+    #[serde(deserialize_with = "optional_path")]
+    pub ca_file: Option<PathBuf>,
     #[serde(deserialize_with = "key_prefix")]
     pub prefix: String,
 }
@@ -145,6 +147,11 @@ fn optional_url<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Url>, D::E
     } else {
         Err(D::Error::custom(format!("`{text}` must begin with http:// or https://")))
     }
+}
+
+fn optional_path<'de, D: Deserializer<'de>>(value: D) -> Result<Option<PathBuf>, D::Error> {
+    let path = PathBuf::deserialize(value)?;
+    Ok(Some(path).filter(|path| !path.as_os_str().is_empty()))
 }
 
 fn key_prefix<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {

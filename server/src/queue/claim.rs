@@ -1,11 +1,11 @@
-//! A runner's side: taking ids, giving slots back, and waiting at the door.
+//! A runner's side: taking ids and giving slots back.
 
 use std::{sync::LazyLock, time::Duration};
 
 use app::model::{JobId, Kind, Priority};
-use redis::{AsyncConnectionConfig, RedisResult, Script, aio::MultiplexedConnection};
+use redis::{RedisResult, Script};
 
-use super::{Keys, Queue};
+use super::Queue;
 
 static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/claim.lua")));
 static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/release.lua")));
@@ -58,38 +58,5 @@ impl Queue {
             call.arg(entry);
         }
         call.invoke_async(&mut self.connection()).await
-    }
-
-    /// The door at which a runner waits for work in `lanes`. It has a connection of its own, because waiting blocks it.
-    pub fn doorbell(&self, lanes: &[Kind]) -> Doorbell {
-        Doorbell { queue: self.clone(), lanes: lanes.to_vec(), connection: None }
-    }
-}
-
-pub struct Doorbell {
-    queue: Queue,
-    lanes: Vec<Kind>,
-    connection: Option<MultiplexedConnection>,
-}
-
-impl Doorbell {
-    /// Returns when a lane may have something to do, or after `patience`.
-    pub async fn wait(&mut self, patience: Duration) -> RedisResult<()> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let config = AsyncConnectionConfig::new().set_response_timeout(Some(patience * 2));
-                self.queue.client.get_multiplexed_async_connection_with_config(&config).await?
-            }
-        };
-        let mut command = redis::cmd("BLPOP");
-        let keys: &Keys = &self.queue.keys;
-        for lane in &self.lanes {
-            command.arg(keys.doorbell(*lane));
-        }
-        command.arg(patience.as_secs_f64()).query_async::<Option<(String, String)>>(&mut connection).await?;
-        // Kept only after success: a broken connection is made anew next time.
-        self.connection = Some(connection);
-        Ok(())
     }
 }

@@ -15,6 +15,7 @@ mod output;
 mod pages;
 mod queue;
 mod recovery;
+mod redis_kinds;
 mod retries;
 mod schedules;
 mod sign_in;

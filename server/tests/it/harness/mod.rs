@@ -5,6 +5,7 @@ mod browser;
 mod own;
 mod process;
 mod proxy;
+mod redis;
 mod repo;
 mod stack;
 mod stream;
@@ -16,10 +17,11 @@ pub use self::{
     own::{OwnPostgres, OwnRedis},
     process::{Process, Said, is_alive, millrace},
     proxy::Proxy,
+    redis::{Authority, PASSWORD, RedisCluster, RedisNode},
     repo::Repo,
     stack::Stack,
     stream::{Event, EventStream, lines_of},
-    wait::{Gate, eventually, until},
+    wait::{Gate, LIMIT, eventually, until},
 };
 
 use app::model::{Line, Stream};

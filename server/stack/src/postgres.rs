@@ -31,6 +31,8 @@ const STOP: &[(Signal, Duration)] = &[
     (Signal::KILL, Duration::from_secs(5)),
 ];
 
+const CRASH: &[(Signal, Duration)] = &[(Signal::KILL, Duration::from_secs(5))];
+
 /// How long the children of a killed Postgres may hold its shared memory.
 const LEFTOVERS_LIMIT: Duration = Duration::from_secs(30);
 
@@ -114,15 +116,23 @@ impl Postgres {
     /// # Errors
     /// [`Error::DoesNotStop`] if not even KILL ended it.
     pub fn stop(mut self) -> Result<(), Error> {
-        self.shut_down()
+        self.shut_down(STOP)
     }
 
-    fn shut_down(&mut self) -> Result<(), Error> {
+    /// Kills the server, as a machine that fails would, and waits until it is gone.
+    ///
+    /// # Errors
+    /// [`Error::DoesNotStop`] if that did not end it.
+    pub fn crash(mut self) -> Result<(), Error> {
+        self.shut_down(CRASH)
+    }
+
+    fn shut_down(&mut self, steps: &[(Signal, Duration)]) -> Result<(), Error> {
         let Some(mut guard) = self.guard.take() else {
             return Ok(());
         };
         let pid = guard.id();
-        if guard.stop(STOP).at(self.home.directory())?.is_none() {
+        if guard.stop(steps).at(self.home.directory())?.is_none() {
             return Err(Error::DoesNotStop { program: "PostgreSQL", pid });
         }
         self.home.remove_socket(&self.socket);
@@ -145,7 +155,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let _ = self.shut_down();
+        let _ = self.shut_down(STOP);
     }
 }
 

@@ -25,6 +25,8 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP: &[(Signal, Duration)] =
     &[(Signal::TERM, Duration::from_secs(20)), (Signal::KILL, Duration::from_secs(5))];
 
+const CRASH: &[(Signal, Duration)] = &[(Signal::KILL, Duration::from_secs(5))];
+
 /// How long an orphan may take to write its file and go.
 const ORPHAN_LIMIT: Duration = Duration::from_secs(20);
 
@@ -91,15 +93,23 @@ impl Redis {
     /// # Errors
     /// [`Error::DoesNotStop`] if not even KILL ended it.
     pub fn stop(mut self) -> Result<(), Error> {
-        self.shut_down()
+        self.shut_down(STOP)
     }
 
-    fn shut_down(&mut self) -> Result<(), Error> {
+    /// Kills the server, as a machine that fails would, and waits until it is gone.
+    ///
+    /// # Errors
+    /// [`Error::DoesNotStop`] if that did not end it.
+    pub fn crash(mut self) -> Result<(), Error> {
+        self.shut_down(CRASH)
+    }
+
+    fn shut_down(&mut self, steps: &[(Signal, Duration)]) -> Result<(), Error> {
         let Some(mut guard) = self.guard.take() else {
             return Ok(());
         };
         let pid = guard.id();
-        if guard.stop(STOP).at(self.home.directory())?.is_none() {
+        if guard.stop(steps).at(self.home.directory())?.is_none() {
             return Err(Error::DoesNotStop { program: "Redis", pid });
         }
         self.home.remove_socket(&self.socket);
@@ -127,7 +137,7 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        let _ = self.shut_down();
+        let _ = self.shut_down(STOP);
     }
 }
 

@@ -90,6 +90,7 @@ pub async fn inject_until(
         let fault = DRAWN.choose(&mut dice).copied().unwrap_or(Fault::KillRunner);
         *faults.entry(fault).or_default() += 1;
         let (target, lasts) = (dice.random_range(0..2), duration(fault, &mut dice));
+        installation.note(&format!("{fault} ({target}) for {} ms", lasts.as_millis()));
         mending.spawn(inject(fault, target, lasts, Arc::clone(&installation)));
     }
     while let Some(mended) = mending.join_next().await {
@@ -102,8 +103,8 @@ pub async fn inject_until(
 fn duration(fault: Fault, dice: &mut Dice) -> Duration {
     let lease = u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX);
     match fault {
-        // Half of them past the lease.
-        Fault::FreezeRunner | Fault::FreezeServer => between(dice, lease / 4, 2 * lease),
+        // Most of them past the lease.
+        Fault::FreezeRunner | Fault::FreezeServer => between(dice, lease / 4, 3 * lease),
         // Some past the lease, too.
         Fault::RestartPostgres | Fault::KillPostgres => between(dice, 0, lease * 3 / 2),
         _ => between(dice, 0, 2_000),

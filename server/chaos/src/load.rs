@@ -6,7 +6,7 @@ use app::model::{JobId, JobState, NewJob, Timestamp};
 use rand::RngExt as _;
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
@@ -23,6 +23,8 @@ use crate::{
 const MOST_WAITING: usize = 80;
 /// Attempts are lost here by the dozen.
 const MAX_ATTEMPTS: u32 = 20;
+/// How long a viewer may take to see the end of a job that has ended: it may have to find out that its server is gone.
+const LAST_VIEWER: Duration = Duration::from_secs(45);
 
 /// What is still under way when the last job was asked for.
 pub struct Load {
@@ -30,13 +32,13 @@ pub struct Load {
 }
 
 impl Load {
-    /// What viewers saw, when the last of them has seen the end of its job.
-    pub async fn watched(mut self) -> anyhow::Result<Vec<Watched>> {
+    /// What viewers saw who have seen the end of their jobs, and how many still wait for it.
+    pub async fn watched(mut self) -> anyhow::Result<(Vec<Watched>, usize)> {
         let mut all = Vec::new();
-        while let Some(watched) = self.viewers.join_next().await {
+        while let Ok(Some(watched)) = timeout(LAST_VIEWER, self.viewers.join_next()).await {
             all.push(watched?);
         }
-        Ok(all)
+        Ok((all, self.viewers.len()))
     }
 }
 

@@ -25,7 +25,11 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use clap::Parser;
 use tokio::time::Instant;
 
-use crate::{installation::Installation, ledger::Ledger, report::Report};
+use crate::{
+    installation::Installation,
+    ledger::Ledger,
+    report::{Check, Report},
+};
 
 #[derive(Parser)]
 #[command(
@@ -80,15 +84,15 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let load = loading.await??;
 
     eprintln!("Letting {} jobs run dry …", ledger.unsettled().len());
-    let dry = installation.run_dry(&ledger).await;
+    installation.run_dry(&ledger).await?;
     observing.abort();
-    let watched = load.watched().await?;
+    let (watched, waiting) = load.watched().await?;
     eprintln!("Comparing …");
     let mut report = Report::new(seed, faults);
-    audit::audit(&installation, &ledger, &watched, &mut report).await?;
-    if let Err(error) = dry {
-        report.add(report::Check::Stuck, format!("{error:#}"));
+    if waiting > 0 {
+        report.add(Check::Stuck, format!("{waiting} viewers were not told that their job has ended"));
     }
+    audit::audit(&installation, &ledger, &watched, &mut report).await?;
     keeping.abort();
     report.print();
     if !report.is_clean() {

@@ -40,7 +40,7 @@ impl Plan {
             0 => (dice.random_range(2_000..6_000), 0),
             1 => (dice.random_range(1_000..4_000), dice.random_range(500..3_000)),
             // Longer than a lease.
-            2 => (dice.random_range(50..500), dice.random_range(4_000..8_000)),
+            2 | 3 => (dice.random_range(50..500), dice.random_range(4_000..8_000)),
             _ => (dice.random_range(0..50), dice.random_range(0..400)),
         };
         Self {

@@ -51,7 +51,7 @@ enum Task {
     },
     /// Format, clippy and the guards
     Lint,
-    /// Every test: lint, Rust against a real Postgres and Redis, journeys in a browser
+    /// Every test: lint, Rust against a real Postgres and Redis, faults, journeys in a browser
     Test {
         /// Only one part of it
         part: Option<test::Part>,
@@ -59,6 +59,12 @@ enum Task {
     /// Measure the release binary
     Bench {
         /// Passed on to the bench
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Kill, stop, empty and cut off everything while jobs run, and count what is lost
+    Chaos {
+        /// `--seed N --seconds S`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -78,7 +84,7 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<()> {
     match task {
-        Task::Setup => setup::run(Purpose::Test),
+        Task::Setup => setup::run(Purpose::Journeys),
         Task::Site => {
             setup::run(Purpose::Build)?;
             site::build()?.print();
@@ -91,5 +97,6 @@ fn run(task: Task) -> Result<()> {
         Task::Lint => test::run(Some(test::Part::Lint)),
         Task::Test { part } => test::run(part),
         Task::Bench { arguments } => launch::bench(&arguments),
+        Task::Chaos { arguments } => launch::chaos(&arguments),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use crate::command::{self, NATIVE, PRODUCT, cargo};
 use crate::progress::{Step, seconds};
 use crate::setup::{self, Purpose, browser, node};
 use crate::tally::Tally;
-use crate::{guards, lint, queries, site, workspace};
+use crate::{guards, launch, lint, queries, site, workspace};
 
 /// What can be run by itself.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -22,6 +23,8 @@ pub(crate) enum Part {
     Lint,
     /// The Rust tests
     Rust,
+    /// Some seconds of faults, always the same ones
+    Chaos,
     /// The journeys in a browser
     Browser,
 }
@@ -31,7 +34,11 @@ pub(crate) fn run(part: Option<Part>) -> Result<()> {
     let wants = |this: Part| part.is_none_or(|part| part == this);
     let mut stages = Stages::default();
     let outcome = (|| -> Result<Tally> {
-        let purpose = if wants(Part::Browser) { Purpose::Test } else { Purpose::Build };
+        let purpose = match part {
+            None | Some(Part::Browser) => Purpose::Journeys,
+            Some(Part::Rust) => Purpose::Test,
+            Some(Part::Lint | Part::Chaos) => Purpose::Build,
+        };
         stages.run("Set-up", || setup::run(purpose))?;
         if wants(Part::Lint) {
             stages.run("Format", lint::format)?;
@@ -49,15 +56,17 @@ pub(crate) fn run(part: Option<Part>) -> Result<()> {
             stages.run("Guard: .sqlx is current", queries::check)?;
         }
         let mut tally = Tally::default();
-        if part == Some(Part::Lint) {
-            return Ok(tally);
+        if wants(Part::Rust) || wants(Part::Browser) {
+            let scratch = stages.run("Postgres and Redis", || Ok(Scratch::start()?))?;
+            if wants(Part::Rust) {
+                stages.run("Rust tests", || rust_tests(&scratch, &mut tally))?;
+            }
+            if wants(Part::Browser) {
+                stages.run("Browser journeys", || browser_journeys(&scratch, &mut tally))?;
+            }
         }
-        let scratch = stages.run("Postgres and Redis", || Ok(Scratch::start()?))?;
-        if wants(Part::Rust) {
-            stages.run("Rust tests", || rust_tests(&scratch, &mut tally))?;
-        }
-        if wants(Part::Browser) {
-            stages.run("Browser journeys", || browser_journeys(&scratch, &mut tally))?;
+        if wants(Part::Chaos) {
+            stages.run("Faults", faults)?;
         }
         Ok(tally)
     })();
@@ -85,13 +94,27 @@ fn rust_tests(scratch: &Scratch, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
+/// Long enough for a dozen faults and for every lease to run out once.
+const FAULTS: [&str; 4] = ["--seed", "1", "--seconds", "20"];
+
+/// The same faults each time, so that what fails here fails again for whoever looks into it.
+fn faults() -> Result<()> {
+    let millrace = debug_build()?;
+    command::show(launch::chaos_of(&millrace).args(FAULTS))
+}
+
+/// The programs, with the features that the Rust tests were built with: nothing is compiled twice.
+fn debug_build() -> Result<PathBuf> {
+    let step = Step::begin("Compile Millrace");
+    step.run(cargo().arg("build").args(PRODUCT).args(["--bins", "--test", "it"]))?;
+    step.done();
+    Ok(workspace::target_directory()?.join("debug/millrace"))
+}
+
 fn browser_journeys(scratch: &Scratch, tally: &mut Tally) -> Result<()> {
     let directory = workspace::root().join("end2end");
     node::install_locked(&directory)?;
-    let step = Step::begin("Compile Millrace for the journeys");
-    // With a test, and so with the features that the Rust tests were built with: nothing is compiled twice.
-    step.run(cargo().arg("build").args(PRODUCT).args(["--test", "it"]))?;
-    step.done();
+    let millrace = debug_build()?;
 
     let report = directory.join("results/report.json");
     match fs::remove_file(&report) {
@@ -100,10 +123,7 @@ fn browser_journeys(scratch: &Scratch, tally: &mut Tally) -> Result<()> {
     }
     let chromium = browser::find().context("there is no Chromium")?;
     let mut playwright = node::command("playwright", &directory)?;
-    playwright
-        .arg("test")
-        .env("CHROMIUM", chromium)
-        .env("MILLRACE_BIN", workspace::target_directory()?.join("debug/millrace"));
+    playwright.arg("test").env("CHROMIUM", chromium).env("MILLRACE_BIN", millrace);
     name_servers(&mut playwright, scratch);
     let status = command::follow(&mut playwright, command::pass_through)?;
     let mut journeys = Tally::default();

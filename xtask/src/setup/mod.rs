@@ -11,7 +11,10 @@ use anyhow::Result;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Build,
+    /// The Rust tests
     Test,
+    /// Those and the journeys in a browser
+    Journeys,
 }
 
 pub(crate) fn run(purpose: Purpose) -> Result<()> {

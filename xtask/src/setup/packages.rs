@@ -27,6 +27,9 @@ const FOR_BUILDING: &[Program] = &[
 ];
 
 const FOR_TESTING: &[Program] =
+    &[Program { name: "openssl", is_there: || programs::on_path("openssl").is_some(), debian: &["openssl"] }];
+
+const FOR_JOURNEYS: &[Program] =
     &[Program { name: "Chromium", is_there: || browser::find().is_some(), debian: &["chromium"] }];
 
 pub(super) fn install_missing(purpose: Purpose) -> Result<()> {
@@ -46,8 +49,12 @@ pub(super) fn install_missing(purpose: Purpose) -> Result<()> {
 }
 
 fn missing(purpose: Purpose) -> Vec<&'static Program> {
-    let for_testing = if purpose == Purpose::Test { FOR_TESTING } else { &[] };
-    FOR_BUILDING.iter().chain(for_testing).filter(|program| !(program.is_there)()).collect()
+    let lists: &[&[Program]] = match purpose {
+        Purpose::Build => &[FOR_BUILDING],
+        Purpose::Test => &[FOR_BUILDING, FOR_TESTING],
+        Purpose::Journeys => &[FOR_BUILDING, FOR_TESTING, FOR_JOURNEYS],
+    };
+    lists.iter().copied().flatten().filter(|program| !(program.is_there)()).collect()
 }
 
 /// Installs Debian packages. A machine that knows its packages needs no update, which takes longer than

@@ -8,8 +8,7 @@ use leptos::prelude::use_context;
 use server_fn::{ServerFn, error::ServerFnUrlError};
 
 use crate::model::{
-    ApiError, ApiToken, Board, Job, JobDetail, JobFilter, JobId, JobPage, NewJob, NewSchedule, NewToken,
-    OutputPage, Person, Schedule, ScheduleId, TokenId, Window,
+        ApiError, ApiToken, Board, Job, JobDetail, JobFilter, JobId, JobPage, NewJob, NewSchedule, NewToken, Operations, OutputPage, Person, Schedule, ScheduleId, TokenId, Window,
 };
 
 /// What the dashboard asks of the server. Every method checks that `person` may do it.
@@ -30,6 +29,8 @@ pub trait Backend: Send + Sync {
     async fn job(&self, person: &Person, id: JobId) -> Result<JobDetail, ApiError>;
     async fn cancel_job(&self, person: &Person, id: JobId) -> Result<(), ApiError>;
     async fn retry_job(&self, person: &Person, id: JobId) -> Result<(), ApiError>;
+
+    async fn operations(&self, person: &Person) -> Result<Operations, ApiError>;
 
     async fn output(
         &self,

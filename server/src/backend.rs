@@ -5,8 +5,7 @@ use std::sync::Arc;
 use app::{
     backend::Backend,
     model::{
-        ApiError, ApiToken, Board, Figures, Job, JobDetail, JobFilter, JobId, JobPage, Kind, Lane, NewJob,
-        NewSchedule, NewToken, OutputPage, Person, Schedule, ScheduleId, TokenId, Trigger, Window,
+        ApiError, ApiToken, Board, Figures, Job, JobDetail, JobFilter, JobId, JobPage, Kind, Lane, NewJob, NewSchedule, NewToken, Operations, OutputPage, Person, Schedule, ScheduleId, TokenId, Trigger, Window,
     },
 };
 use async_trait::async_trait;
@@ -192,6 +191,10 @@ impl Backend for Server {
     async fn retry_job(&self, person: &Person, id: JobId) -> Result<(), ApiError> {
         self.lifecycle.find(person, id).await?;
         self.lifecycle.retry(id).await.map(drop)
+    }
+
+    async fn operations(&self, person: &Person) -> Result<Operations, ApiError> {
+        self.operations(person).await
     }
 
     async fn output(

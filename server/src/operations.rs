@@ -1,16 +1,44 @@
-//! What the operator can do: lanes, runners, clean-up. Owners only, except where a job is one's own.
+//! What the operator sees and can do: lanes, runners, failures, clean-up. Owners only, except where a job is one's own.
 
 use std::time::Duration;
 
-use app::model::{ApiError, CleanRequest, Cleaned, JobId, JobState, Kind, PauseRequest, Person, Role};
+use app::model::{
+    ApiError, CleanRequest, Cleaned, JobId, JobState, Kind, Operations, PauseRequest, Person, Role, RunnerInfo,
+};
 
 use crate::{
     backend::Server,
-    db::runners::{self, Draining},
+    db::{
+        operations,
+        runners::{self, Draining},
+    },
     lifecycle::{Cleaning, away},
 };
 
 impl Server {
+    pub async fn operations(&self, person: &Person) -> Result<Operations, ApiError> {
+        owners_only(person)?;
+        let db = self.lifecycle.db();
+        let (lanes, runners, failures, oldest, history) = tokio::try_join!(
+            self.lanes(),
+            self.runners(),
+            async { operations::failures(db).await.map_err(away) },
+            async { operations::oldest(db).await.map_err(away) },
+            async { operations::history(db).await.map_err(away) },
+        )?;
+        Ok(Operations { lanes, runners, failures, oldest, history })
+    }
+
+    /// Runners and what each of them runs.
+    pub async fn runners(&self) -> Result<Vec<RunnerInfo>, ApiError> {
+        let db = self.lifecycle.db();
+        let (mut found, mut hands) = tokio::try_join!(runners::all(db), runners::hands(db)).map_err(away)?;
+        for runner in &mut found {
+            runner.running = hands.remove(&runner.name).unwrap_or_default();
+        }
+        Ok(found)
+    }
+
     pub async fn pause_lane(
         &self,
         person: &Person,

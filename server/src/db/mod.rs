@@ -4,6 +4,7 @@ pub mod attempts;
 pub mod idempotency;
 mod jobs;
 pub mod lanes;
+pub mod operations;
 pub mod output;
 pub mod people;
 pub mod runners;

@@ -1,9 +1,11 @@
 //! Table `runners`: who executes attempts, and when each was last heard of.
 
-use app::model::Kind;
+use std::collections::HashMap;
+
+use app::model::{JobId, Kind, RunnerInfo, RunnerJob};
 use sqlx::{PgExecutor, Result};
 
-use super::{signed, unsigned};
+use super::{signed, timestamp, unreadable, unsigned};
 
 /// Whether a runner takes new jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,4 +71,52 @@ pub async fn online(db: impl PgExecutor<'_>) -> Result<u32> {
     .fetch_one(db)
     .await?;
     Ok(unsigned(count))
+}
+
+/// All runners, those that are online first. `running` is left empty: [`hands`] knows.
+pub async fn all(db: impl PgExecutor<'_>) -> Result<Vec<RunnerInfo>> {
+    let rows = sqlx::query!(
+        r#"SELECT name, version, slots, lanes, started_at, last_seen_at, draining,
+                  last_seen_at > now() - interval '10 seconds' AS "online!"
+           FROM runners ORDER BY 8 DESC, name"#
+    )
+    .fetch_all(db)
+    .await?;
+    let runners = rows.into_iter().map(|row| {
+        Ok(RunnerInfo {
+            name: row.name,
+            version: row.version,
+            slots: unsigned(row.slots.into()),
+            lanes: row.lanes.iter().map(|lane| lane.parse().map_err(unreadable)).collect::<Result<_>>()?,
+            started_at: timestamp(row.started_at),
+            last_seen_at: timestamp(row.last_seen_at),
+            online: row.online,
+            draining: row.draining,
+            running: Vec::new(),
+        })
+    });
+    runners.collect()
+}
+
+/// What each runner has in its hands, the oldest first, by the runner's name.
+pub async fn hands(db: impl PgExecutor<'_>) -> Result<HashMap<String, Vec<RunnerJob>>> {
+    let rows = sqlx::query!(
+        "SELECT attempts.runner, jobs.id, attempts.attempt, jobs.kind, jobs.title, attempts.started_at
+         FROM attempts JOIN jobs ON jobs.id = attempts.job_id
+         WHERE attempts.state = 'running' ORDER BY attempts.started_at, jobs.id"
+    )
+    .fetch_all(db)
+    .await?;
+    let mut hands: HashMap<String, Vec<RunnerJob>> = HashMap::new();
+    for row in rows {
+        let job = RunnerJob {
+            id: JobId::from_uuid(row.id),
+            attempt: unsigned(row.attempt.into()),
+            kind: row.kind.parse().map_err(unreadable)?,
+            title: row.title,
+            started_at: timestamp(row.started_at),
+        };
+        hands.entry(row.runner).or_default().push(job);
+    }
+    Ok(hands)
 }

@@ -7,8 +7,10 @@ use http::{StatusCode, request::Parts};
 use leptos::prelude::use_context;
 use server_fn::{ServerFn, error::ServerFnUrlError};
 
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+
 use crate::model::{
-        ApiError, ApiToken, Board, Job, JobDetail, JobFilter, JobId, JobPage, NewJob, NewSchedule, NewToken, Operations, OutputPage, Person, Schedule, ScheduleId, TokenId, Window,
+        ApiError, ApiToken, Board, CleanRequest, Cleaned, Job, JobDetail, JobFilter, JobId, JobPage, Kind, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person, Schedule, ScheduleId, Timestamp, TokenId, Window,
 };
 
 /// What the dashboard asks of the server. Every method checks that `person` may do it.
@@ -29,8 +31,21 @@ pub trait Backend: Send + Sync {
     async fn job(&self, person: &Person, id: JobId) -> Result<JobDetail, ApiError>;
     async fn cancel_job(&self, person: &Person, id: JobId) -> Result<(), ApiError>;
     async fn retry_job(&self, person: &Person, id: JobId) -> Result<(), ApiError>;
+    /// Removes a job that does not run, with all that it printed.
+    async fn delete_job(&self, person: &Person, id: JobId) -> Result<(), ApiError>;
 
     async fn operations(&self, person: &Person) -> Result<Operations, ApiError>;
+    async fn pause_lane(&self, person: &Person, lane: Kind, request: PauseRequest) -> Result<(), ApiError>;
+    async fn resume_lane(&self, person: &Person, lane: Kind) -> Result<(), ApiError>;
+    async fn clean_lane(
+        &self,
+        person: &Person,
+        lane: Kind,
+        request: CleanRequest,
+    ) -> Result<Cleaned, ApiError>;
+    /// The runner finishes what it runs and takes nothing new.
+    async fn drain_runner(&self, person: &Person, name: &str) -> Result<(), ApiError>;
+    async fn undrain_runner(&self, person: &Person, name: &str) -> Result<(), ApiError>;
 
     async fn output(
         &self,
@@ -67,25 +82,56 @@ pub(crate) fn redirect(path: &str) {
     leptos_axum::redirect(path);
 }
 
-/// Answers a form that is refused. A browser without the WASM is sent back: to `form`, with what was wrong, or to where it
-/// came from. Others get the error with its status.
-pub(crate) fn refuse<Function: ServerFn>(error: &ApiError, form: Option<&str>) {
-    let wants_page = request().is_ok_and(|request| {
+/// Answers a form that stands on `page`. A browser without the WASM goes there; with what was wrong, if the form was refused.
+pub(crate) fn answer_form<Function: ServerFn, Done>(done: &Result<Done, ApiError>, page: &str) {
+    match done {
+        Ok(_) if wants_page() => redirect(page),
+        Ok(_) => {}
+        Err(error) => refuse::<Function>(error, page),
+    }
+}
+
+/// Answers a form that is refused. A browser without the WASM is sent back to `page`, with what was wrong; others get the
+/// error with its status.
+pub(crate) fn refuse<Function: ServerFn>(error: &ApiError, page: &str) {
+    if !wants_page() {
+        return set_status(error);
+    }
+    let url = ServerFnUrlError::new(Function::PATH, error.clone()).to_url(&format!("http://localhost{page}"));
+    if let Ok(url) = url {
+        redirect(&format!("{}?{}", url.path(), url.query().unwrap_or_default()));
+    }
+}
+
+/// Whether a browser asks by itself, because the WASM is not there.
+fn wants_page() -> bool {
+    request().is_ok_and(|request| {
         let accept = request.headers.get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok());
         accept.is_some_and(|accept| accept.contains("text/html"))
-    });
-    match form {
-        _ if !wants_page => set_status(error),
-        Some(form) => {
-            let url = ServerFnUrlError::new(Function::PATH, error.clone())
-                .to_url(&format!("http://localhost{form}"));
-            if let Ok(url) = url {
-                redirect(&format!("{}?{}", url.path(), url.query().unwrap_or_default()));
-            }
-        }
-        // Leptos sends it there.
-        None => {}
+    })
+}
+
+/// The present time by the server's clock, for pages that no browser takes over.
+pub(crate) fn now() -> Timestamp {
+    Timestamp(Utc::now().timestamp_millis())
+}
+
+pub(crate) fn in_minutes(minutes: u32) -> Timestamp {
+    Timestamp((Utc::now() + TimeDelta::minutes(minutes.into())).timestamp_millis())
+}
+
+/// A time that somebody chose in a form: milliseconds from a browser with the WASM, which knows the time zone, and from
+/// others what was typed, in UTC.
+pub(crate) fn instant(field: &str, typed: &str) -> Result<Option<i64>, ApiError> {
+    if typed.is_empty() {
+        return Ok(None);
     }
+    let instant = match typed.parse().ok().and_then(DateTime::from_timestamp_millis) {
+        Some(instant) => Some(instant),
+        None => NaiveDateTime::parse_from_str(typed, "%Y-%m-%dT%H:%M").ok().map(|time| time.and_utc()),
+    };
+    let millis = instant.map(|instant| instant.timestamp_millis());
+    millis.map(Some).ok_or_else(|| ApiError::invalid(field, "This is not a time. Choose a day and an hour."))
 }
 
 /// Answers with the status that fits what went wrong.
@@ -101,5 +147,19 @@ pub(crate) fn set_status(error: &ApiError) {
     };
     if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
         response.set_status(status);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chosen_time_is_an_instant_or_typed_in_utc() {
+        assert_eq!(instant("run_at", ""), Ok(None));
+        assert_eq!(instant("run_at", "1738332300000"), Ok(Some(1_738_332_300_000)));
+        assert_eq!(instant("run_at", "2025-01-31T14:05"), Ok(Some(1_738_332_300_000)));
+        assert!(instant("run_at", "NaN").is_err());
+        assert!(instant("run_at", "tomorrow").is_err());
     }
 }

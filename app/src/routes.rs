@@ -8,7 +8,7 @@ use leptos_router::{
     path,
 };
 
-use crate::pages::{BoardPage, Frame, JobPage, NewJobPage, NotFoundPage, SignInPage};
+use crate::pages::{BoardPage, Frame, JobPage, LanesPage, NewJobPage, NotFoundPage, SignInPage};
 
 /// The whole dashboard. Pages are rendered complete (`SsrMode::Async`), so that they work before, or without, the WASM.
 #[component]
@@ -22,6 +22,7 @@ pub fn App() -> impl IntoView {
                 <FlatRoutes fallback=NotFoundPage>
                     <Route path=path!("/") view=BoardPage ssr=SsrMode::Async />
                     <Route path=path!("/new") view=NewJobPage ssr=SsrMode::Async />
+                    <Route path=path!("/lanes") view=LanesPage ssr=SsrMode::Async />
                     <Route path=path!("/jobs/:id") view=JobPage ssr=SsrMode::Async />
                     <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
                 </FlatRoutes>

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use app::{
     backend::Backend,
     model::{
-        ApiError, ApiToken, Board, Figures, Job, JobDetail, JobFilter, JobId, JobPage, Kind, Lane, NewJob, NewSchedule, NewToken, Operations, OutputPage, Person, Schedule, ScheduleId, TokenId, Trigger, Window,
+        ApiError, ApiToken, Board, CleanRequest, Cleaned, Figures, Job, JobDetail, JobFilter, JobId, JobPage, Kind, Lane, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person, Schedule, ScheduleId, TokenId, Trigger, Window,
     },
 };
 use async_trait::async_trait;
@@ -193,8 +193,37 @@ impl Backend for Server {
         self.lifecycle.retry(id).await.map(drop)
     }
 
+    async fn delete_job(&self, person: &Person, id: JobId) -> Result<(), ApiError> {
+        self.delete_job(person, id).await
+    }
+
     async fn operations(&self, person: &Person) -> Result<Operations, ApiError> {
         self.operations(person).await
+    }
+
+    async fn pause_lane(&self, person: &Person, lane: Kind, request: PauseRequest) -> Result<(), ApiError> {
+        self.pause_lane(person, lane, request).await
+    }
+
+    async fn resume_lane(&self, person: &Person, lane: Kind) -> Result<(), ApiError> {
+        self.resume_lane(person, lane).await
+    }
+
+    async fn clean_lane(
+        &self,
+        person: &Person,
+        lane: Kind,
+        request: CleanRequest,
+    ) -> Result<Cleaned, ApiError> {
+        self.clean_lane(person, lane, request).await
+    }
+
+    async fn drain_runner(&self, person: &Person, name: &str) -> Result<(), ApiError> {
+        self.drain_runner(person, name).await
+    }
+
+    async fn undrain_runner(&self, person: &Person, name: &str) -> Result<(), ApiError> {
+        self.undrain_runner(person, name).await
     }
 
     async fn output(

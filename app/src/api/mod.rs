@@ -3,13 +3,21 @@
 
 mod board;
 mod jobs;
+mod operations;
 mod output;
 mod schedules;
 mod session;
 mod tokens;
 
 pub use board::{OlderJobs, ReadBoard, board, older_jobs};
-pub use jobs::{CancelJob, CreateJob, RetryJob, cancel_job, create_job, job, repositories, retry_job};
+pub use jobs::{
+    CancelJob, CreateJob, DeleteJob, RetryJob, cancel_job, create_job, delete_job, job, repositories,
+    retry_job,
+};
+pub use operations::{
+    CleanLane, DrainRunner, PauseLane, ResumeLane, UndrainRunner, clean_lane, drain_runner, operations,
+    pause_lane, preview_clean, resume_lane, undrain_runner,
+};
 pub use output::output;
 pub use schedules::{CreateSchedule, DeleteSchedule, create_schedule, delete_schedule, schedules};
 pub use session::{SignOut, me, sign_out};

@@ -1,56 +1,35 @@
-//! The form that asks for a job. It is posted by the browser itself until the WASM is there; from then on a refusal shows up
-//! at its field without leaving the page.
+//! The form that asks for a job.
 
-use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
-use serde::{Deserialize, Serialize};
+use leptos::prelude::*;
 use server_fn::ServerFn;
-use wasm_bindgen::JsCast;
-use web_sys::HtmlFormElement;
 
-use super::{Given, Shape, icon, notice::error_notice};
+use super::field::{Label, field};
 use crate::{
     api::CreateJob,
-    live::post_form,
-    model::{ApiError, NewJob, Priority},
+    components::{Shape, icon, time::form_time},
+    model::{ApiError, NewJob, Priority, Timestamp},
 };
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct NewJobGiven {
-    /// Fills the form.
-    pub draft: NewJob,
-    /// Are offered.
-    pub repositories: Vec<String>,
-    /// Why the draft was refused.
-    pub refusal: Option<ApiError>,
-}
+/// How many attempts a form can ask for.
+const MOST_ATTEMPTS: u32 = 20;
 
-#[island]
-pub fn NewJobForm(given: Given<NewJobGiven>) -> impl IntoView {
-    let NewJobGiven { draft, repositories, refusal } = given.0;
-    let refusal = RwSignal::new(refusal);
-    let pending = RwSignal::new(false);
-    let priority = draft.priority.and_then(|priority| priority.parse().ok()).unwrap_or(Priority::Normal);
-    let post = move |event: SubmitEvent| {
-        let Some(form) = event.target().and_then(|form| form.dyn_into::<HtmlFormElement>().ok()) else {
-            return;
-        };
-        event.prevent_default();
-        pending.set(true);
-        spawn_local(async move {
-            let answer = post_form(&form).await;
-            // A job that was made leads to its page: the button stays as it is until that is there.
-            if let Err(error) = answer {
-                refusal.set(Some(error));
-                pending.set(false);
-            }
-        });
-    };
-
+/// `draft` fills the form, `repositories` are offered, and `refusal` is why the draft was refused.
+#[component]
+pub fn NewJobForm(draft: NewJob, repositories: Vec<String>, refusal: Option<ApiError>) -> impl IntoView {
+    let refusal = refusal.as_ref();
+    let priority = draft.priority.as_deref().and_then(|word| word.parse().ok()).unwrap_or(Priority::Normal);
+    let repository =
+        Label::new("repository", "Repository", "An https or ssh address, or a path on the server.");
+    let git_ref = Label::new("ref", "Branch, tag or commit", "Empty for the default branch.");
+    let script = Label::new(
+        "script",
+        "Script",
+        "Runs in the checkout with bash -e, or with the program that its #! line names. Exit code 0 is success.",
+    );
     view! {
-        <form class="form" method="post" action=CreateJob::url() on:submit=post>
-            {move || general(refusal.get()).map(|error| error_notice(&error))}
+        <form class="form" method="post" action=CreateJob::url() data-live="">
             <input type="hidden" name="job[kind]" value="command" />
-            {field("repository", "Repository", "An https or ssh address, or a path on the server.", refusal, view! {
+            {field(repository, refusal, view! {
                 <input
                     id="repository"
                     name="job[repository]"
@@ -67,7 +46,7 @@ pub fn NewJobForm(given: Given<NewJobGiven>) -> impl IntoView {
             <datalist id="repositories">
                 {repositories.into_iter().map(|repository| view! { <option value=repository></option> }).collect_view()}
             </datalist>
-            {field("ref", "Branch, tag or commit", "Empty for the default branch.", refusal, view! {
+            {field(git_ref, refusal, view! {
                 <input
                     id="ref"
                     name="job[ref]"
@@ -79,7 +58,7 @@ pub fn NewJobForm(given: Given<NewJobGiven>) -> impl IntoView {
                     aria-describedby="ref-note"
                 />
             })}
-            {field("script", "Script", "Runs in the checkout. Exit code 0 is success.", refusal, view! {
+            {field(script, refusal, view! {
                 <textarea
                     id="script"
                     name="job[script]"
@@ -93,46 +72,55 @@ pub fn NewJobForm(given: Given<NewJobGiven>) -> impl IntoView {
                     {draft.script}
                 </textarea>
             })}
-            {field("priority", "Priority", "", refusal, priority_choice(priority))}
+            {field(Label::new("priority", "Priority", ""), refusal, priority_choice(priority))}
+            {more(draft.max_attempts, draft.run_at, refusal)}
             <footer class="form-foot">
                 <a class="button" href="/">"Back"</a>
-                <button class="button" data-kind="primary" type="submit" disabled=pending>
-                    {icon(Shape::Bolt)}
-                    {move || if pending.get() { "Starting…" } else { "Run it" }}
-                </button>
+                <button class="button" data-kind="primary" type="submit">{icon(Shape::Bolt)} "Run it"</button>
             </footer>
         </form>
     }
 }
 
-const FIELDS: [&str; 4] = ["repository", "ref", "script", "priority"];
-
-/// A refusal that belongs to no field of the form.
-fn general(refusal: Option<ApiError>) -> Option<ApiError> {
-    refusal
-        .filter(|error| !matches!(error, ApiError::Invalid { field, .. } if FIELDS.contains(&field.as_str())))
-}
-
-/// A labelled field with its hint, and in the hint's place what was wrong with the field.
-fn field(
-    name: &'static str,
-    label: &'static str,
-    hint: &'static str,
-    refusal: RwSignal<Option<ApiError>>,
-    input: impl IntoView,
-) -> impl IntoView {
-    let problem = Memo::new(move |_| match &*refusal.read() {
-        Some(ApiError::Invalid { field, message }) if field == name => Some(message.clone()),
-        _ => None,
-    });
+/// What most jobs leave as it is. Open when something in it was chosen, or was wrong.
+fn more(attempts: Option<u32>, run_at: Option<i64>, refusal: Option<&ApiError>) -> impl IntoView + use<> {
+    let wrong = matches!(refusal, Some(ApiError::Invalid { field, .. }) if field == "max_attempts" || field == "run_at");
+    let open = wrong || attempts.is_some() || run_at.is_some();
+    let attempts_label = Label::new(
+        "max_attempts",
+        "Attempts",
+        "How often it is tried before it has failed. Empty for the usual number.",
+    );
+    let start_label = Label {
+        local_hint: Some("In your time zone. Empty to start as soon as possible."),
+        ..Label::new("run_at", "Start", "In UTC. Empty to start as soon as possible.")
+    };
     view! {
-        <div class="field" data-wrong=move || problem.read().is_some().then_some("")>
-            <label for=name>{label}</label>
-            {input}
-            <p id=format!("{name}-note") class="field-note" aria-live="polite">
-                {move || problem.get().unwrap_or_else(|| hint.to_owned())}
-            </p>
-        </div>
+        <details class="more-fields" open=open>
+            <summary>"More"</summary>
+            <div class="field-row">
+                {field(attempts_label, refusal, view! {
+                    <input
+                        id="max_attempts"
+                        name="job[max_attempts]"
+                        type="number"
+                        min="1"
+                        max=MOST_ATTEMPTS
+                        value=attempts
+                        aria-describedby="max_attempts-note"
+                    />
+                })}
+                {field(start_label, refusal, view! {
+                    <input
+                        id="run_at"
+                        name="start"
+                        type="datetime-local"
+                        value=run_at.map(|at| form_time(Timestamp(at)))
+                        aria-describedby="run_at-note"
+                    />
+                })}
+            </div>
+        </details>
     }
 }
 
@@ -141,32 +129,9 @@ fn priority_choice(priority: Priority) -> impl IntoView {
         view! {
             <label>
                 <input type="radio" name="job[priority]" value=choice.as_str() checked=*choice == priority />
-                <span>{priority_name(*choice)}</span>
+                <span class="capitalize">{choice.as_str()}</span>
             </label>
         }
     });
     view! { <div class="choices" id="priority" role="radiogroup" aria-label="Priority">{choices.collect_view()}</div> }
-}
-
-const fn priority_name(priority: Priority) -> &'static str {
-    match priority {
-        Priority::Critical => "Critical",
-        Priority::High => "High",
-        Priority::Normal => "Normal",
-        Priority::Low => "Low",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_of_a_field_is_shown_there_and_any_other_above_the_form() {
-        assert_eq!(general(Some(ApiError::invalid("script", "is empty"))), None);
-        let other = ApiError::invalid("kind", "is unknown");
-        assert_eq!(general(Some(other.clone())), Some(other));
-        assert_eq!(general(Some(ApiError::Internal)), Some(ApiError::Internal));
-        assert_eq!(general(None), None);
-    }
 }

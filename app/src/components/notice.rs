@@ -3,7 +3,6 @@
 use leptos::prelude::*;
 
 use super::{Shape, icon};
-use crate::model::ApiError;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -23,10 +22,4 @@ pub fn notice(tone: Tone, content: impl IntoView) -> impl IntoView {
             <div class="min-w-0">{content}</div>
         </div>
     }
-}
-
-/// What a request that failed has to say, with the way out where there is one.
-pub fn error_notice(error: &ApiError) -> impl IntoView + use<> {
-    let link = (*error == ApiError::SignIn).then(|| view! { <a class="link" href="/sign-in">"Sign in"</a> });
-    notice(Tone::Problem, (error.to_string(), " ", link))
 }

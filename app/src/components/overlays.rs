@@ -10,6 +10,7 @@ use wasm_bindgen::JsCast;
 use web_sys::Element;
 
 use super::palette::palette;
+use crate::live::{hide_notice, renew_after_forms, take_over_forms};
 
 /// A year, in seconds.
 const COOKIE_AGE: u32 = 31_536_000;
@@ -27,7 +28,13 @@ type Keys = (&'static str, &'static [(&'static str, &'static str)]);
 const KEYS: [Keys; 2] = [
     (
         "Everywhere",
-        &[("Ctrl K", "Search, or go to a job"), ("B", "Board"), ("N", "New job"), ("?", "This list")],
+        &[
+            ("Ctrl K", "Search, or go to a job"),
+            ("B", "Board"),
+            ("N", "New job"),
+            ("L", "Lanes"),
+            ("?", "This list"),
+        ],
     ),
     (
         "In a job's log",
@@ -48,6 +55,8 @@ pub fn Overlays() -> impl IntoView {
         // For as long as the page is there.
         window_event_listener(leptos::ev::keydown, move |event| on_key(overlay, &event));
         window_event_listener(leptos::ev::click, move |event| on_click(overlay, &event));
+        take_over_forms();
+        renew_after_forms();
     });
     view! {
         {palette(overlay)}
@@ -65,6 +74,7 @@ fn on_key(overlay: RwSignal<Option<Overlay>>, event: &KeyboardEvent) {
             "?" => overlay.set(Some(Overlay::Shortcuts)),
             "b" => go_to("/"),
             "n" => go_to("/new"),
+            "l" => go_to("/lanes"),
             "escape" => close_menus(None),
             _ => return,
         }
@@ -81,14 +91,15 @@ fn on_click(overlay: RwSignal<Option<Overlay>>, event: &MouseEvent) {
         Some("palette") => overlay.set(Some(Overlay::Palette)),
         Some("shortcuts") => overlay.set(Some(Overlay::Shortcuts)),
         Some("theme") => toggle_theme(),
+        Some("nothing") => hide_notice(),
         _ => {}
     }
 }
 
-/// Closes the open menu unless `target` is its button, which does so by itself.
+/// Closes the open menu unless `target` is its button, which does so by itself, or in its form.
 fn close_menus(target: Option<Element>) {
-    let button = target.and_then(|target| target.closest("summary").ok().flatten());
-    if let (None, Ok(Some(menu))) = (button, document().query_selector("details.menu[open]")) {
+    let own = target.and_then(|target| target.closest("summary, .menu-form").ok().flatten());
+    if let (None, Ok(Some(menu))) = (own, document().query_selector("details.menu[open]")) {
         // Fails for no name that a browser accepts.
         let _ = menu.remove_attribute("open");
     }

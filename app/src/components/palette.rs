@@ -28,9 +28,11 @@ enum Offer {
     JobById(JobId),
 }
 
-const PAGES: [Offer; 2] = [
+const PAGES: [Offer; 4] = [
     Offer::Page { address: "/new", label: "New job", shape: Shape::Plus },
     Offer::Page { address: "/", label: "Board", shape: Shape::Board },
+    Offer::Page { address: "/lanes", label: "Lanes: pause, resume, clean up", shape: Shape::Lanes },
+    Offer::Page { address: "/settings", label: "Settings: tokens and schedules", shape: Shape::Sliders },
 ];
 
 impl Offer {
@@ -216,7 +218,7 @@ mod tests {
     fn nothing_typed_offers_every_command_and_the_newest_jobs() {
         let jobs: Vec<_> = (0..20).map(sample::job).collect();
         let offers = offers("", &jobs);
-        assert_eq!(offers.len(), 4 + JOBS_OFFERED);
+        assert_eq!(offers.len(), PAGES.len() + 2 + JOBS_OFFERED);
         assert_eq!(offers[0], PAGES[0]);
     }
 

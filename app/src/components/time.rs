@@ -4,10 +4,10 @@ use leptos::prelude::*;
 
 use crate::{live::Clock, model::Timestamp};
 
-/// How long ago something was; the exact time is its title.
+/// How long ago something was, or how long it still takes; the exact time is its title.
 pub fn ago(clock: Clock, at: Timestamp) -> impl IntoView {
     let text = move || match clock.now() {
-        Some(now) => ago_text(now.millis_since(at) / 1000),
+        Some(now) => relative_text(at, now),
         None => clock_text(at),
     };
     view! { <time datetime=iso_text(at) title=utc_text(at)>{text}</time> }
@@ -41,13 +41,38 @@ fn seconds_text(seconds: i64) -> String {
     }
 }
 
+/// Where a time lies, seen from `now`: `12 min ago`, `in 3 s`.
+pub fn relative_text(at: Timestamp, now: Timestamp) -> String {
+    if at > now { when_text(at, Some(now)) } else { ago_text(now.millis_since(at) / 1000) }
+}
+
 fn ago_text(seconds: i64) -> String {
     match seconds {
-        ..5 => "now".to_owned(),
+        ..5 => "just now".to_owned(),
         5..60 => format!("{seconds} s ago"),
         60..3600 => format!("{} min ago", seconds / 60),
         3600..86_400 => format!("{} h ago", seconds / 3600),
         _ => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+/// A time of one unit, for what nobody knows exactly: `7 s`, `20 min`, `3 h`.
+pub fn rough_text(millis: i64) -> String {
+    // Up, so that nothing starts in no time.
+    match (millis + 999) / 1000 {
+        seconds @ ..60 => format!("{seconds} s"),
+        seconds @ 60..5400 => format!("{} min", (seconds + 30) / 60),
+        seconds @ 5400..172_800 => format!("{} h", (seconds + 1800) / 3600),
+        seconds => format!("{} days", (seconds + 43_200) / 86_400),
+    }
+}
+
+/// When something will be: `in 3 s` where the clock runs, `at 14:05 UTC` where it does not, `now` once it is due.
+pub fn when_text(at: Timestamp, now: Option<Timestamp>) -> String {
+    match now {
+        Some(now) if at <= now => "now".to_owned(),
+        Some(now) => format!("in {}", rough_text(at.millis_since(now))),
+        None => format!("at {}", clock_text(at)),
     }
 }
 
@@ -103,6 +128,18 @@ fn iso_text(at: Timestamp) -> String {
     format!("{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z", month + 1)
 }
 
+/// A time on a page that the server renders anew whenever something changes, and so by its own clock.
+#[cfg(feature = "ssr")]
+pub fn moment(at: Timestamp, now: Timestamp) -> impl IntoView {
+    view! { <time datetime=iso_text(at) title=utc_text(at)>{relative_text(at, now)}</time> }
+}
+
+/// `2025-01-31T14:05`, as a field for a time takes it; UTC.
+#[cfg(feature = "ssr")]
+pub fn form_time(at: Timestamp) -> String {
+    iso_text(at).chars().take(16).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,8 +176,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_a_moment_ago_is_now() {
-        assert_eq!(ago_text(0), "now");
+    fn what_was_a_moment_ago_was_just_now() {
+        assert_eq!(ago_text(0), "just now");
         assert_eq!(ago_text(59), "59 s ago");
         assert_eq!(ago_text(60), "1 min ago");
         assert_eq!(ago_text(172_800), "2 d ago");

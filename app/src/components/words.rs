@@ -1,12 +1,12 @@
 //! What people read for what the model says.
 
-use super::time::utc_text;
-use crate::model::{Job, JobState, Trigger};
+use super::time::{rough_text, when_text};
+use crate::model::{Job, JobState, Timestamp, Trigger};
 
 /// What happens next with a job, as a colleague would say it.
-pub fn outlook(job: &Job) -> String {
+pub fn outlook(job: &Job, now: Option<Timestamp>) -> String {
     match job.state {
-        JobState::Scheduled => scheduled_outlook(job),
+        JobState::Scheduled => scheduled_outlook(job, now),
         JobState::Queued if job.attempt > 0 => "Waiting for a free slot to be tried again.".to_owned(),
         JobState::Queued => "Waiting for a free slot.".to_owned(),
         JobState::Parked => "Waiting until the quota of its lane is there again.".to_owned(),
@@ -20,15 +20,36 @@ pub fn outlook(job: &Job) -> String {
     }
 }
 
-fn scheduled_outlook(job: &Job) -> String {
-    let Some(at) = job.run_at.map(utc_text) else {
+fn scheduled_outlook(job: &Job, now: Option<Timestamp>) -> String {
+    let Some(at) = job.run_at.map(|at| when_text(at, now)) else {
         return "Waiting for its time.".to_owned();
     };
     if job.attempt > 0 {
-        format!("Attempt {} of {} starts at {at}.", job.attempt + 1, job.max_attempts)
+        format!("Attempt {} of {} starts {at}.", job.attempt + 1, job.max_attempts)
     } else {
-        format!("Starts at {at}.")
+        format!("Starts {at}.")
     }
+}
+
+/// How long a running job may still take: by the progress that it reports, or by how long such jobs took.
+pub fn remaining(job: &Job, usual_ms: Option<u64>, now: Timestamp) -> Option<String> {
+    let elapsed = now.millis_since(job.started_at.filter(|_| job.state == JobState::Running)?);
+    if let Some(percent @ 1..) = job.progress {
+        let left = elapsed * i64::from(100 - percent.min(100)) / i64::from(percent);
+        return Some(format!("{percent} % done, about {} left.", rough_text(left)));
+    }
+    let usual = i64::try_from(usual_ms?).ok()?;
+    Some(if elapsed < usual {
+        format!("About {} left, going by earlier jobs.", rough_text(usual - elapsed))
+    } else {
+        format!("Earlier jobs took {}.", rough_text(usual))
+    })
+}
+
+/// A text that ends like a sentence.
+pub fn sentence(text: &str) -> String {
+    let text = text.trim_end();
+    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
 }
 
 /// A stage as what is being done.
@@ -84,7 +105,7 @@ mod tests {
     #[test]
     fn a_job_that_is_asked_to_stop_says_so() {
         let job = Job { state: JobState::Running, cancel_requested: true, ..sample::job(1) };
-        assert!(outlook(&job).starts_with("Stopping"));
+        assert!(outlook(&job, None).starts_with("Stopping"));
     }
 
     #[test]
@@ -93,10 +114,22 @@ mod tests {
             state: JobState::Scheduled,
             attempt: 1,
             max_attempts: 3,
-            run_at: Some(crate::model::Timestamp(1_738_332_309_000)),
+            run_at: Some(Timestamp(1_738_332_309_000)),
             ..sample::job(1)
         };
-        assert_eq!(outlook(&job), "Attempt 2 of 3 starts at 31 Jan 2025, 14:05:09 UTC.");
+        assert_eq!(outlook(&job, None), "Attempt 2 of 3 starts at 14:05 UTC.");
+        assert_eq!(outlook(&job, Some(Timestamp(1_738_332_306_000))), "Attempt 2 of 3 starts in 3 s.");
+    }
+
+    #[test]
+    fn what_remains_goes_by_progress_before_it_goes_by_earlier_jobs() {
+        let now = Timestamp(60_000);
+        let job = Job { state: JobState::Running, started_at: Some(Timestamp(0)), ..sample::job(1) };
+        assert_eq!(remaining(&job, None, now), None);
+        assert_eq!(remaining(&job, Some(180_000), now).unwrap(), "About 2 min left, going by earlier jobs.");
+        assert_eq!(remaining(&job, Some(30_000), now).unwrap(), "Earlier jobs took 30 s.");
+        let job = Job { progress: Some(25), ..job };
+        assert_eq!(remaining(&job, Some(30_000), now).unwrap(), "25 % done, about 3 min left.");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use server_fn::ServerFn;
 use super::{FrameQueue, LiveState, StreamEvent, Subscription, ask, subscribe};
 use crate::{
     api::ReadBoard,
-    model::{Board, Figures, Job, JobFilter, JobState, Lane, LastLine},
+    model::{Board, Figures, Job, JobFilter, JobId, JobState, Lane, LastLine},
 };
 
 /// How many finished jobs stay listed while new ones arrive on top.
@@ -22,6 +22,8 @@ pub enum BoardEvent {
     Job(Box<Job>),
     Lane(LaneEvent),
     Line(LastLine),
+    /// A job is gone.
+    Deleted(Deleted),
     /// Asked for after each connection: what happened while there was none.
     Board(Box<Board>),
 }
@@ -30,6 +32,11 @@ pub enum BoardEvent {
 pub struct LaneEvent {
     lanes: Vec<Lane>,
     figures: Figures,
+}
+
+#[derive(Deserialize)]
+pub struct Deleted {
+    id: JobId,
 }
 
 /// Where a job is listed.
@@ -80,6 +87,11 @@ pub fn apply(board: &mut Board, filter: &JobFilter, event: BoardEvent) {
             Some(known) => *known = line,
             None => board.last_lines.push(line),
         },
+        BoardEvent::Deleted(Deleted { id }) => {
+            for group in Group::ALL {
+                group.jobs_mut(board).retain(|job| job.id != id);
+            }
+        }
         BoardEvent::Board(fresh) => catch_up(board, filter, *fresh),
     }
 }
@@ -156,7 +168,7 @@ pub fn follow_board(board: RwSignal<Board>, filter: RwSignal<JobFilter>, state: 
     });
     subscribe(
         || "/api/jobs/stream".to_owned(),
-        &["job", "lane", "line"],
+        &["job", "lane", "line", "deleted"],
         state,
         move |event| {
             match event {
@@ -183,6 +195,7 @@ fn parse(name: &str, data: &str) -> Option<BoardEvent> {
     match name {
         "job" => serde_json::from_str(data).ok().map(|job| BoardEvent::Job(Box::new(job))),
         "lane" => serde_json::from_str(data).ok().map(BoardEvent::Lane),
+        "deleted" => serde_json::from_str(data).ok().map(BoardEvent::Deleted),
         "line" => serde_json::from_str(data).ok().map(BoardEvent::Line),
         _ => None,
     }
@@ -265,6 +278,15 @@ mod tests {
         apply(&mut board, &JobFilter::default(), BoardEvent::Line(line));
         change(&mut board, job(1, JobState::Failed, 2));
         assert!(board.last_lines.is_empty());
+    }
+
+    #[test]
+    fn a_deleted_job_leaves_the_board() {
+        let mut board = board();
+        change(&mut board, job(1, JobState::Succeeded, 1));
+        change(&mut board, job(2, JobState::Failed, 1));
+        apply(&mut board, &JobFilter::default(), BoardEvent::Deleted(Deleted { id: sample::job(1).id }));
+        assert_eq!(board.finished.iter().map(|job| job.id).collect::<Vec<_>>(), [sample::job(2).id]);
     }
 
     #[test]

@@ -156,6 +156,8 @@ impl NewJob {
     /// The page where this job can be changed and asked for.
     pub fn address(&self) -> String {
         let script = self.script.as_deref().filter(|script| script.len() <= Self::LONGEST_SCRIPT);
+        let (attempts, run_at) =
+            (self.max_attempts.map(|n| n.to_string()), self.run_at.map(|at| at.to_string()));
         address(
             "/new",
             &[
@@ -164,6 +166,8 @@ impl NewJob {
                 ("ref", self.git_ref.as_deref()),
                 ("script", script),
                 ("priority", self.priority.as_deref()),
+                ("max_attempts", attempts.as_deref()),
+                ("run_at", run_at.as_deref()),
             ],
         )
     }

@@ -8,7 +8,7 @@ use super::error::ErrorPage;
 use crate::{
     api,
     components::{BoardView, Given},
-    model::JobFilter,
+    model::{ApiError, Board, JobFilter, Person, Role},
 };
 
 #[component]
@@ -18,13 +18,20 @@ pub fn BoardPage() -> impl IntoView {
         <Title text="" />
         <Suspense>
             {Suspend::new(async move {
-                match api::board(filter.clone()).await {
-                    Ok(board) => view! { <BoardView board=Given(board) filter=Given(filter) /> }.into_any(),
+                match load(&filter).await {
+                    Ok((board, person)) => view! {
+                        <BoardView board=Given(board) filter=Given(filter) may_resume=person.role == Role::Owner />
+                    }
+                    .into_any(),
                     Err(error) => view! { <ErrorPage title="The board cannot be shown" error /> }.into_any(),
                 }
             })}
         </Suspense>
     }
+}
+
+async fn load(filter: &JobFilter) -> Result<(Board, Person), ApiError> {
+    Ok((api::board(filter.clone()).await?, api::me().await?))
 }
 
 /// The filter that an address asks for; words that are none of ours are left out.

@@ -1,13 +1,15 @@
 //! The frame around every page but the sign-in: top bar, bottom bar on a phone, and what opens over the page.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_location;
+use leptos_router::hooks::{use_location, use_query_map};
 use server_fn::ServerFn;
 
+use super::refusal::general_refusal;
 use crate::{
     api::{self, SignOut},
     components::{Mark, Overlays, Shape, icon},
-    model::Person,
+    live::{NOTICE, NOTICE_LINK, NOTICE_TEXT},
+    model::{ApiError, Person},
 };
 
 #[component]
@@ -19,7 +21,7 @@ pub fn Frame(children: Children) -> impl IntoView {
         <a class="skip-link" href="#main">"Skip to content"</a>
         {framed.then(move || view! { <TopBar path /> })}
         <main id="main" tabindex="-1">{children()}</main>
-        {framed.then(move || view! { <BottomBar path=bottom_path /><Overlays /> })}
+        {framed.then(move || view! { <BottomBar path=bottom_path /><Notice /><Overlays /> })}
     }
 }
 
@@ -57,17 +59,40 @@ fn BottomBar(path: String) -> impl IntoView {
 
 #[component]
 fn NavLinks(path: String) -> impl IntoView {
-    [("/", Shape::Board, "Board"), ("/new", Shape::Plus, "New job")]
-        .map(|(href, shape, label)| {
-            view! {
-                <a href=href aria-current=(path == href).then_some("page")>
-                    {icon(shape)}
-                    {label}
-                </a>
-            }
-        })
-        .into_iter()
-        .collect_view()
+    [
+        ("/", Shape::Board, "Board"),
+        ("/new", Shape::Plus, "New job"),
+        ("/lanes", Shape::Lanes, "Lanes"),
+        ("/settings", Shape::Sliders, "Settings"),
+    ]
+    .map(|(href, shape, label)| {
+        view! {
+            <a href=href aria-current=(path == href).then_some("page")>
+                {icon(shape)}
+                {label}
+            </a>
+        }
+    })
+    .into_iter()
+    .collect_view()
+}
+
+/// What went wrong and what to do: why the form was refused that led here, or what `live::show_problem` has to say.
+#[component]
+fn Notice() -> impl IntoView {
+    let refusal = use_query_map().with_untracked(general_refusal);
+    let (silent, signed_in) = (refusal.is_none(), refusal != Some(ApiError::SignIn));
+    view! {
+        <div class="notice page-notice" id=NOTICE data-tone="problem" role="alert" hidden=silent>
+            {icon(Shape::Warning)}
+            <p id=NOTICE_TEXT>{refusal.map(|error| error.to_string())}</p>
+            <a class="link" id=NOTICE_LINK href="/sign-in" hidden=signed_in>"Sign in"</a>
+            <button class="icon-button" type="button" data-opens="nothing">
+                {icon(Shape::Close)}
+                <span class="sr-only">"Close this notice"</span>
+            </button>
+        </div>
+    }
 }
 
 /// Filled while the page is live; `live::LiveState` keeps it so.

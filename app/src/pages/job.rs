@@ -7,14 +7,14 @@ use leptos_router::{
     params::ParamsMap,
 };
 
-use super::{error::ErrorPage, refusal::refusal};
+use super::{error::ErrorPage, waiting::waiting_part};
 use crate::{
-    api::{self, CancelJob, RetryJob},
+    api, backend,
     components::{
         Given,
         job::{JobView, Loaded, Tab, first_window},
     },
-    model::{ApiError, JobDetail, JobId, OutputPage},
+    model::{ApiError, JobDetail, JobId, OutputPage, Role, Waiting},
 };
 
 /// What the address asks for: a job, and one of its attempts unless the latest is meant.
@@ -29,15 +29,13 @@ struct Asked {
 pub fn JobPage() -> impl IntoView {
     let query = use_query_map().get_untracked();
     let asked = use_params_map().with_untracked(|params| asked_for(params, &query));
-    let refusal = refusal::<CancelJob>(&query).or_else(|| refusal::<RetryJob>(&query));
-    let refusal = refusal.map(|error| error.to_string());
     view! {
         <Suspense>
             {Suspend::new(async move {
-                match load(asked, refusal).await {
-                    Ok(loaded) => view! {
+                match load(asked).await {
+                    Ok((loaded, waiting)) => view! {
                         <Title text=loaded.job.title.clone() />
-                        <JobView loaded=Given(loaded) />
+                        <JobView loaded=Given(loaded)>{waiting_part(waiting.as_ref(), backend::now())}</JobView>
                     }
                     .into_any(),
                     Err(error) => {
@@ -61,9 +59,10 @@ fn asked_for(params: &ParamsMap, query: &ParamsMap) -> Asked {
     }
 }
 
-async fn load(asked: Asked, refusal: Option<String>) -> Result<Loaded, ApiError> {
+async fn load(asked: Asked) -> Result<(Loaded, Option<Waiting>), ApiError> {
     let id = asked.id.ok_or_else(|| ApiError::NotFound("This is not the id of a job.".to_owned()))?;
-    let JobDetail { job, script, attempts, .. } = api::job(id).await?;
+    let JobDetail { job, script, attempts, waiting, usual_ms, .. } = api::job(id).await?;
+    let may_delete = api::me().await?.role == Role::Owner;
     let attempt = match asked.attempt {
         Some(number) if attempts.iter().any(|attempt| attempt.attempt == number) => number,
         Some(number) => return Err(ApiError::NotFound(format!("This job has no attempt {number}."))),
@@ -73,7 +72,8 @@ async fn load(asked: Asked, refusal: Option<String>) -> Result<Loaded, ApiError>
         0 => OutputPage::default(),
         _ => api::output(id, attempt, first_window(&attempts, attempt)).await?,
     };
-    Ok(Loaded { job, script, attempts, attempt, output, pinned: asked.attempt, tab: asked.tab, refusal })
+    let (pinned, tab) = (asked.attempt, asked.tab);
+    Ok((Loaded { job, script, attempts, usual_ms, attempt, output, pinned, tab, may_delete }, waiting))
 }
 
 #[cfg(test)]

@@ -2,16 +2,21 @@
 
 mod board;
 mod error;
+mod field;
 mod frame;
 mod job;
+mod lanes;
 mod new_job;
+mod new_job_form;
 mod not_found;
 mod refusal;
 mod sign_in;
+mod waiting;
 
 pub use board::BoardPage;
 pub use frame::Frame;
 pub use job::JobPage;
+pub use lanes::LanesPage;
 pub use new_job::NewJobPage;
 pub use not_found::NotFoundPage;
 pub use sign_in::SignInPage;

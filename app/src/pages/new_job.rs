@@ -4,10 +4,9 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{hooks::use_query_map, params::ParamsMap};
 
-use super::refusal::refusal;
+use super::{new_job_form::NewJobForm, refusal::refusal};
 use crate::{
     api::{self, CreateJob},
-    components::{Given, NewJobForm, NewJobGiven},
     model::NewJob,
 };
 
@@ -27,7 +26,7 @@ pub fn NewJobPage() -> impl IntoView {
                 {Suspend::new(async move {
                     // Without them the person types the repository; the form needs nothing else.
                     let repositories = api::repositories().await.unwrap_or_default();
-                    view! { <NewJobForm given=Given(NewJobGiven { draft, repositories, refusal }) /> }
+                    view! { <NewJobForm draft repositories refusal /> }
                 })}
             </Suspense>
         </div>
@@ -42,6 +41,8 @@ fn draft_from(query: &ParamsMap) -> NewJob {
         git_ref: query.get("ref"),
         script: query.get("script"),
         priority: query.get("priority"),
+        max_attempts: query.get("max_attempts").and_then(|number| number.parse().ok()),
+        run_at: query.get("run_at").and_then(|millis| millis.parse().ok()),
         ..NewJob::default()
     }
 }
@@ -60,6 +61,8 @@ mod tests {
             git_ref: Some("feature/ü".to_owned()),
             script: Some("a && b\n# 100 %\n".to_owned()),
             priority: Some("high".to_owned()),
+            max_attempts: Some(5),
+            run_at: Some(1_738_332_300_000),
             ..NewJob::default()
         };
         let address = RequestUrl::new(&draft.address()).parse().unwrap();

@@ -1,15 +1,16 @@
 //! How the work goes: a sentence of figures, and each lane as a thin bar of its slots.
 
-use leptos::{either::Either, prelude::*};
+use leptos::prelude::*;
 
-use crate::components::{
-    notice::{Tone, notice},
-    time::clock_text,
+use crate::{
+    components::{
+        Shape, icon,
+        lane::{pause_text, resume, slots},
+        notice::{Tone, notice},
+    },
+    live::Clock,
+    model::{Figures, Lane},
 };
-use crate::model::{Figures, Lane, Pause};
-
-/// Up to here each slot of a lane is drawn by itself.
-const SLOTS_DRAWN: u32 = 24;
 
 /// The board's headline.
 pub fn figures_sentence(figures: Figures) -> impl IntoView {
@@ -44,11 +45,12 @@ fn success_text(figures: &Figures) -> String {
     }
 }
 
-/// The lanes, and what keeps all of them from starting jobs.
-pub fn lanes_view(lanes: Vec<Lane>, figures: Figures) -> impl IntoView {
+/// The lanes, and what keeps all of them from starting jobs. `may_resume`: this person may resume a paused one.
+pub fn lanes_view(clock: Clock, lanes: Vec<Lane>, figures: Figures, may_resume: bool) -> impl IntoView {
     let no_runner = figures.runners == 0 && figures.waiting > 0;
+    let lanes = lanes.into_iter().map(|lane| lane_view(clock, lane, may_resume)).collect_view();
     view! {
-        <ul class="lanes" aria-label="Lanes">{lanes.into_iter().map(lane_view).collect_view()}</ul>
+        <ul class="lanes" aria-label="Lanes">{lanes}</ul>
         {no_runner.then(|| notice(Tone::Attention, view! {
             <strong>"No runner is connected. "</strong>
             "Jobs wait safely until one is: start one with "
@@ -58,39 +60,32 @@ pub fn lanes_view(lanes: Vec<Lane>, figures: Figures) -> impl IntoView {
     }
 }
 
-fn lane_view(lane: Lane) -> impl IntoView {
+fn lane_view(clock: Clock, lane: Lane, may_resume: bool) -> impl IntoView {
+    let Lane { kind, concurrency, running, .. } = lane;
+    let paused = lane.pause.is_some();
+    let text = lane_text(&lane);
+    let pause = lane.pause.map(|pause| {
+        view! {
+            <p class="lane-pause">
+                {icon(Shape::Pause)}
+                <span class="min-w-0">{move || pause_text(&pause, clock.now())}</span>
+                {may_resume.then(|| resume(kind))}
+            </p>
+        }
+    });
     view! {
-        <li class="lane" data-paused=lane.pause.is_some().then_some("")>
-            <span class="lane-name">{lane.kind.as_str()}</span>
-            <span class="lane-bar" aria-hidden="true">{bar(lane.concurrency, lane.running)}</span>
-            <span class="lane-text">{lane_text(&lane)}</span>
+        <li class="lane" data-paused=paused.then_some("")>
+            <span class="lane-name">{kind.as_str()}</span>
+            <span class="lane-bar" aria-hidden="true">{slots(concurrency, running)}</span>
+            <span class="lane-text">{text}</span>
+            {pause}
         </li>
     }
 }
 
-/// A lane's slots as cells, or as one bar where they are too many.
-fn bar(slots: u32, used: u32) -> impl IntoView {
-    if slots <= SLOTS_DRAWN {
-        let cells = (0..slots).map(|slot| view! { <i data-used=(slot < used).then_some("")></i> });
-        Either::Left(cells.collect_view())
-    } else {
-        Either::Right(view! { <progress max=slots value=used></progress> })
-    }
-}
-
 fn lane_text(lane: &Lane) -> String {
-    if let Some(pause) = &lane.pause {
-        return pause_text(pause);
-    }
     let waiting = if lane.waiting > 0 { format!(", {} waiting", lane.waiting) } else { String::new() };
     format!("{} of {} slots{waiting}", lane.running, lane.concurrency)
-}
-
-fn pause_text(pause: &Pause) -> String {
-    match pause.until {
-        Some(until) => format!("Paused: {}, resumes {}", pause.reason, clock_text(until)),
-        None => format!("Paused: {}", pause.reason),
-    }
 }
 
 #[cfg(test)]
@@ -99,10 +94,8 @@ mod tests {
     use crate::model::{Kind, sample};
 
     #[test]
-    fn a_paused_lane_says_why_and_until_when() {
-        let lane = Lane { pause: Some(sample::pause()), ..sample::lane(Kind::Agent) };
-        assert_eq!(lane_text(&lane), "Paused: quota used up, resumes 14:05 UTC");
-        assert_eq!(lane_text(&Lane { pause: None, ..lane }), "1 of 5 slots, 2 waiting");
+    fn a_lane_says_what_it_runs_and_what_waits() {
+        assert_eq!(lane_text(&sample::lane(Kind::Agent)), "1 of 5 slots, 2 waiting");
     }
 
     #[test]

@@ -14,8 +14,11 @@ use crate::{
 
 /// What a row shows. `last_line` is the newest output of a running job.
 pub fn job_row(clock: Clock, job: &Job, last_line: Option<String>) -> impl IntoView + use<> {
-    let line = (job.state == JobState::Running)
-        .then(|| view! { <p class="job-line">{last_line.unwrap_or_default()}</p> });
+    let running = job.state == JobState::Running;
+    let line = running.then(|| view! { <p class="job-line">{last_line.unwrap_or_default()}</p> });
+    let progress = job.progress.filter(|_| running).map(|percent| {
+        view! { <progress class="progress" max="100" value=percent aria-label="Progress">{percent} " %"</progress> }
+    });
     view! {
         {state_icon(job.state)}
         <div class="job-main">
@@ -26,6 +29,7 @@ pub fn job_row(clock: Clock, job: &Job, last_line: Option<String>) -> impl IntoV
                 <span class="job-attempt">{attempt_text(job)}</span>
             </p>
             {line}
+            {progress}
         </div>
         <span class="job-person">{asked_by_text(job)}</span>
         <span class="job-duration">{elapsed(clock, job.started_at, job.finished_at)}</span>
@@ -33,9 +37,10 @@ pub fn job_row(clock: Clock, job: &Job, last_line: Option<String>) -> impl IntoV
     }
 }
 
-/// The time that says most about a job: when it ended, or when it was asked for.
+/// The time that says most about a job: when it ended, when it starts, or when it was asked for.
 fn row_time(job: &Job) -> Timestamp {
-    job.finished_at.unwrap_or(job.created_at)
+    let starts = job.run_at.filter(|_| job.state == JobState::Scheduled);
+    job.finished_at.or(starts).unwrap_or(job.created_at)
 }
 
 fn source_text(job: &Job) -> String {

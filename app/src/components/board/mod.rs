@@ -13,19 +13,18 @@ use self::{
     filters::BoardFilters,
     job_row::job_row,
 };
-use super::{Given, Mark, Shape, copy::Snippet, icon, notice::error_notice};
+use super::{Given, Mark, Shape, copy::Snippet, icon};
 use crate::{
     api::{OlderJobs, ReadBoard},
-    live::{Clock, Group, LiveState, ask, follow_board, replace_address},
+    live::{Clock, Group, LiveState, ask, follow_board, replace_address, show_problem},
     model::{ApiError, Board, Job, JobFilter, JobId, JobPage},
 };
 
-/// The whole board under a filter.
+/// The whole board under a filter. `may_resume`: this person may resume paused lanes.
 #[island]
-pub fn BoardView(board: Given<Board>, filter: Given<JobFilter>) -> impl IntoView {
+pub fn BoardView(board: Given<Board>, filter: Given<JobFilter>, may_resume: bool) -> impl IntoView {
     let kinds = board.0.lanes.iter().map(|lane| lane.kind).collect();
     let (board, filter) = (RwSignal::new(board.0), RwSignal::new(filter.0));
-    let problem = RwSignal::new(None);
     let lanes = Memo::new(move |_| board.with(|board| (board.lanes.clone(), board.figures)));
     let state = LiveState::new();
     let clock = Clock::start();
@@ -37,28 +36,22 @@ pub fn BoardView(board: Given<Board>, filter: Given<JobFilter>) -> impl IntoView
                 {move || figures_sentence(lanes.read().1)}
                 <a class="button" data-kind="primary" href="/new">{icon(Shape::Plus)} "New job"</a>
             </header>
-            {move || lanes.with(|(lanes, figures)| lanes_view(lanes.clone(), *figures))}
-            <BoardFilters filter kinds choose=move |wanted| choose(wanted, board, filter, problem) />
-            {move || problem.with(|error| error.as_ref().map(error_notice))}
+            {move || lanes.with(|(lanes, figures)| lanes_view(clock, lanes.clone(), *figures, may_resume))}
+            <BoardFilters filter kinds choose=move |wanted| choose(wanted, board, filter) />
             {Group::ALL.map(|group| job_group(group, board, clock)).into_iter().collect_view()}
             {empty_board(board, filter)}
-            {older_jobs(board, filter, problem)}
+            {older_jobs(board, filter)}
         </div>
     }
 }
 
 /// Shows the board under another filter, which the address then names.
-fn choose(
-    wanted: JobFilter,
-    board: RwSignal<Board>,
-    filter: RwSignal<JobFilter>,
-    problem: RwSignal<Option<ApiError>>,
-) {
+fn choose(wanted: JobFilter, board: RwSignal<Board>, filter: RwSignal<JobFilter>) {
     filter.set(wanted.clone());
     spawn_local(async move {
         let answer = ask(&wanted.query(ReadBoard::url())).await;
         if filter.get_untracked() == wanted {
-            take(answer, problem, move |fresh| board.set(fresh));
+            take(answer, move |fresh| board.set(fresh));
             replace_address(&wanted.address());
         }
     });
@@ -111,23 +104,14 @@ fn live_row(group: Group, board: RwSignal<Board>, clock: Clock, id: JobId) -> im
 }
 
 /// Hands an answer on, or says why there is none.
-fn take<T: DeserializeOwned>(
-    answer: Result<String, ApiError>,
-    problem: RwSignal<Option<ApiError>>,
-    hand_on: impl FnOnce(T),
-) {
-    let answer = answer.and_then(|text| serde_json::from_str(&text).map_err(|_| ApiError::Internal));
-    problem.set(answer.as_ref().err().cloned());
-    if let Ok(answer) = answer {
-        hand_on(answer);
+fn take<T: DeserializeOwned>(answer: Result<String, ApiError>, hand_on: impl FnOnce(T)) {
+    match answer.and_then(|text| serde_json::from_str(&text).map_err(|_| ApiError::Internal)) {
+        Ok(answer) => hand_on(answer),
+        Err(error) => show_problem(&error),
     }
 }
 
-fn older_jobs(
-    board: RwSignal<Board>,
-    filter: RwSignal<JobFilter>,
-    problem: RwSignal<Option<ApiError>>,
-) -> impl IntoView {
+fn older_jobs(board: RwSignal<Board>, filter: RwSignal<JobFilter>) -> impl IntoView {
     let loading = RwSignal::new(false);
     let load = move |_| {
         let cursor = board.with_untracked(|board| board.next.clone());
@@ -137,7 +121,7 @@ fn older_jobs(
             let answer = ask(&JobFilter { cursor, ..asked.clone() }.query(OlderJobs::url())).await;
             loading.set(false);
             if filter.get_untracked() == asked {
-                take(answer, problem, move |page| board.update(|board| add_older(board, page)));
+                take(answer, move |page| board.update(|board| add_older(board, page)));
             }
         });
     };

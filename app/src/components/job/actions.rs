@@ -1,61 +1,61 @@
-//! Cancel, retry, copy. Plain forms, so that they work without the WASM.
+//! Cancel, retry, copy, delete. Plain forms, so that they work without the WASM.
 
-use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
+use leptos::prelude::*;
 use server_fn::ServerFn;
-use wasm_bindgen::JsCast;
-use web_sys::HtmlFormElement;
 
 use super::shown::Shown;
 use crate::{
-    api::{CancelJob, RetryJob},
+    api::{CancelJob, DeleteJob, RetryJob},
     components::{Shape, icon},
-    live::post_form,
 };
 
-pub fn actions(shown: Shown, copy_address: String) -> impl IntoView {
-    let pending = RwSignal::new(false);
-    let finished = Memo::new(move |_| shown.job.read().state.is_finished());
-    let stopping =
-        Memo::new(move |_| !finished.get() && (pending.get() || shown.job.read().cancel_requested));
+/// `may_delete`: this person is one who may.
+pub fn actions(shown: Shown, copy_address: String, may_delete: bool) -> impl IntoView {
+    let id = shown.id().to_string();
+    let state = Memo::new(move |_| {
+        let job = shown.job.read();
+        (job.state.is_finished(), job.cancel_requested)
+    });
     let (address, shape) = (
-        move || if finished.get() { RetryJob::url() } else { CancelJob::url() },
-        move || if finished.get() { Shape::Repeat } else { Shape::Stop },
+        move || if state.get().0 { RetryJob::url() } else { CancelJob::url() },
+        move || if state.get().0 { Shape::Repeat } else { Shape::Stop },
     );
-    let label = move || match (finished.get(), stopping.get() || pending.get()) {
-        (true, false) => "Retry",
-        (true, true) => "Retrying…",
+    let label = move || match state.get() {
+        (true, _) => "Retry",
         (false, false) => "Cancel",
         (false, true) => "Stopping…",
-    };
-    let post = move |event: SubmitEvent| {
-        let Some(form) = event.target().and_then(|form| form.dyn_into::<HtmlFormElement>().ok()) else {
-            return;
-        };
-        event.prevent_default();
-        pending.set(true);
-        spawn_local(async move {
-            let answer = post_form(&form).await;
-            pending.set(false);
-            shown.problem.set(answer.err().map(|error| error.to_string()));
-            shown.refresh();
-        });
     };
 
     view! {
         <div class="actions">
-            <form method="post" action=address on:submit=post>
-                <input type="hidden" name="id" value=shown.id().to_string() />
+            <form method="post" action=address data-live="">
+                <input type="hidden" name="id" value=id.clone() />
                 <button
                     class="button"
-                    data-kind=move || (!finished.get()).then_some("danger")
+                    data-kind=move || (!state.get().0).then_some("danger")
                     type="submit"
-                    disabled=move || pending.get() || stopping.get()
+                    disabled=move || state.get() == (false, true)
                 >
                     {move || icon(shape())}
                     {label}
                 </button>
             </form>
             <a class="button" href=copy_address>{icon(Shape::Copy)}"New from this"</a>
+            {may_delete.then(|| delete(id, shown))}
         </div>
+    }
+}
+
+/// A job that runs has to be canceled first.
+fn delete(id: String, shown: Shown) -> impl IntoView {
+    view! {
+        <details class="menu confirm" hidden=move || !shown.job.read().state.is_finished()>
+            <summary class="button">{icon(Shape::Trash)}"Delete"</summary>
+            <form class="menu-list menu-form" method="post" action=DeleteJob::url() data-live="">
+                <p>"The job, its attempts and all that they printed go for good."</p>
+                <input type="hidden" name="id" value=id />
+                <button class="button" data-kind="danger" type="submit">"Delete for good"</button>
+            </form>
+        </details>
     }
 }

@@ -5,16 +5,21 @@ use leptos::prelude::*;
 use super::{actions::actions, shown::Shown};
 use crate::{
     components::{
-        notice::{Tone, notice},
         state::{state_icon, state_name},
         time::{ago, elapsed, utc_text},
-        words::{outlook, trigger_name},
+        words::{outlook, remaining, sentence, trigger_name},
     },
     live::Clock,
-    model::{Attempt, Job, JobState, NewJob},
+    model::{Attempt, Job, JobState, NewJob, Timestamp},
 };
 
-pub fn facts(shown: Shown, clock: Clock, script: Option<String>) -> impl IntoView {
+pub fn facts(
+    shown: Shown,
+    clock: Clock,
+    script: Option<String>,
+    may_delete: bool,
+    waiting: Children,
+) -> impl IntoView {
     let job = shown.job;
     let (title, short, copy_address) =
         job.with_untracked(|job| (job.title.clone(), job.id.short(), copy_address(job, script.as_deref())));
@@ -25,10 +30,10 @@ pub fn facts(shown: Shown, clock: Clock, script: Option<String>) -> impl IntoVie
                 <p class="crumbs"><a href="/">"Board"</a> <span>{short}</span></p>
                 <h1>{title}</h1>
                 <div class="standing" data-state=move || job.read().state.as_str()>
-                    {move || standing(clock, &job.read())}
+                    {move || standing(clock, shown)}
+                    {waiting()}
                 </div>
-                {move || shown.problem.get().map(|message| notice(Tone::Problem, message))}
-                {actions(shown, copy_address)}
+                {actions(shown, copy_address, may_delete)}
             </header>
             <input class="sr-only facts-toggle" type="checkbox" id="facts-toggle" />
             <label class="facts-label" for="facts-toggle">"Details"</label>
@@ -41,29 +46,34 @@ pub fn facts(shown: Shown, clock: Clock, script: Option<String>) -> impl IntoVie
 }
 
 /// State, stage and elapsed time, and what happens next.
-fn standing(clock: Clock, job: &Job) -> impl IntoView + use<> {
+fn standing(clock: Clock, shown: Shown) -> impl IntoView {
+    let job = shown.job.get();
+    let next = move || {
+        let (now, usual) = (clock.now(), shown.usual_ms.get_value());
+        shown.job.with(|job| {
+            let remaining = now.and_then(|now| remaining(job, usual, now));
+            [Some(next_text(job, now)), remaining].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        })
+    };
     view! {
         <p class="standing-head">
             {state_icon(job.state)}
             <strong role="status">{state_name(job.state)}</strong>
             <span class="standing-time">{elapsed(clock, job.started_at, job.finished_at)}</span>
         </p>
-        <p class="standing-next">{next_text(job)}</p>
+        {job.progress.filter(|_| job.state == JobState::Running).map(|percent| view! {
+            <progress class="progress" max="100" value=percent aria-label="Progress">{percent} " %"</progress>
+        })}
+        <p class="standing-next">{next}</p>
     }
 }
 
 /// Why it failed, and what comes next.
-fn next_text(job: &Job) -> String {
+fn next_text(job: &Job, now: Option<Timestamp>) -> String {
     match &job.error {
-        Some(error) if job.state != JobState::Running => format!("{} {}", sentence(error), outlook(job)),
-        _ => outlook(job),
+        Some(error) if job.state != JobState::Running => format!("{} {}", sentence(error), outlook(job, now)),
+        _ => outlook(job, now),
     }
-}
-
-/// A text that ends like a sentence.
-fn sentence(text: &str) -> String {
-    let text = text.trim_end();
-    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
 }
 
 fn details(clock: Clock, job: &Job, latest: Option<&Attempt>) -> impl IntoView + use<> {
@@ -88,14 +98,20 @@ fn details(clock: Clock, job: &Job, latest: Option<&Attempt>) -> impl IntoView +
     .filter_map(|(label, value)| value.map(|value| (label, value)))
     .map(|(label, value)| view! { <div><dt>{label}</dt><dd>{value}</dd></div> });
 
-    let times = [("Asked", Some(job.created_at)), ("Started", job.started_at), ("Ended", job.finished_at)]
-        .into_iter()
-        .filter_map(|(label, at)| at.map(|at| (label, at)))
-        .map(|(label, at)| {
-            view! {
-                <div><dt>{label}</dt><dd>{ago(clock, at)} <span class="exact">{utc_text(at)}</span></dd></div>
-            }
-        });
+    let starts = job.run_at.filter(|_| job.state == JobState::Scheduled);
+    let times = [
+        ("Asked", Some(job.created_at)),
+        ("Starts", starts),
+        ("Started", job.started_at),
+        ("Ended", job.finished_at),
+    ]
+    .into_iter()
+    .filter_map(|(label, at)| at.map(|at| (label, at)))
+    .map(|(label, at)| {
+        view! {
+            <div><dt>{label}</dt><dd>{ago(clock, at)} <span class="exact">{utc_text(at)}</span></dd></div>
+        }
+    });
     (texts.collect_view(), times.collect_view())
 }
 
@@ -124,7 +140,7 @@ mod tests {
             ..sample::job(1)
         };
         assert_eq!(
-            next_text(&job),
+            next_text(&job, None),
             "The script ended with exit code 3. Nothing more happens unless somebody retries it."
         );
     }

@@ -27,14 +27,15 @@ pub struct Loaded {
     pub job: Job,
     pub script: Option<String>,
     pub attempts: Vec<Attempt>,
+    pub usual_ms: Option<u64>,
     /// The attempt whose output this is; 0 before the first.
     pub attempt: u32,
     pub output: OutputPage,
     /// The attempt that the address names.
     pub pinned: Option<u32>,
     pub tab: Tab,
-    /// Why a form that led here was refused.
-    pub refusal: Option<String>,
+    /// Whoever looks at it may delete it.
+    pub may_delete: bool,
 }
 
 /// Which lines of an attempt are worth seeing first.
@@ -46,11 +47,12 @@ pub fn first_window(attempts: &[Attempt], attempt: u32) -> Window {
     }
 }
 
-/// The page of a job.
+/// The page of a job. `children` say why it waits.
 #[island]
-pub fn JobView(loaded: Given<Loaded>) -> impl IntoView {
+pub fn JobView(loaded: Given<Loaded>, children: Children) -> impl IntoView {
     let Given(mut loaded) = loaded;
     let (script, pinned, tab) = (loaded.script.take(), loaded.pinned, RwSignal::new(loaded.tab));
+    let may_delete = loaded.may_delete;
     let shown = Shown::new(loaded);
     let state = LiveState::new();
     let clock = Clock::start();
@@ -58,7 +60,7 @@ pub fn JobView(loaded: Given<Loaded>) -> impl IntoView {
 
     view! {
         <div class="job">
-            {facts(shown, clock, script)}
+            {facts(shown, clock, script, may_delete, children)}
             <div class="job-output">{tabs(shown, state, clock, pinned, tab)}</div>
         </div>
     }

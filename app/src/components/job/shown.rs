@@ -8,11 +8,11 @@ use serde::Deserialize;
 use super::{Loaded, first_window};
 use crate::{
     components::log_view::{Log, Start},
-    live::{JobEvent, LiveState, ask, follow_job},
+    live::{JobEvent, LiveState, POSTED, ask, follow_job, renew_parts, show_message},
     model::{Attempt, Job, JobId, JobState, OutputPage, Window},
 };
 
-/// While a job waits for its next attempt, it is asked for this often.
+/// While a job waits, it is asked for this often: for why, and whether it begins.
 const POLL: Duration = Duration::from_secs(2);
 
 /// The part of a [`JobDetail`](crate::model::JobDetail) that a [`Job`] has not.
@@ -26,10 +26,10 @@ struct AttemptsOf {
 pub struct Shown {
     pub job: RwSignal<Job>,
     pub attempts: RwSignal<Vec<Attempt>>,
+    /// How long such jobs took.
+    pub usual_ms: StoredValue<Option<u64>>,
     /// Nothing more comes by the stream.
     pub ended: RwSignal<bool>,
-    /// What the person should know, in words.
-    pub problem: RwSignal<Option<String>>,
     /// The log on the page and its attempt.
     pub log: RwSignal<(u32, Log)>,
     /// A later [`refresh`](Self::refresh) is on its way.
@@ -38,7 +38,7 @@ pub struct Shown {
 
 impl Shown {
     pub fn new(loaded: Loaded) -> Self {
-        let Loaded { job, attempts, attempt, output, refusal, .. } = loaded;
+        let Loaded { job, attempts, attempt, output, usual_ms, .. } = loaded;
         let start = match first_window(&attempts, attempt) {
             Window::Tail => Start::End,
             Window::FirstError if output.error.is_none() => Start::End,
@@ -48,7 +48,7 @@ impl Shown {
             ended: RwSignal::new(job.state.is_finished()),
             job: RwSignal::new(job),
             attempts: RwSignal::new(attempts),
-            problem: RwSignal::new(refusal),
+            usual_ms: StoredValue::new(usual_ms),
             log: RwSignal::new((attempt, Log::new(&output, start))),
             polling: StoredValue::new(false),
         }
@@ -71,7 +71,7 @@ impl Shown {
                 JobEvent::Done if self.job.read_untracked().state.is_finished() => self.ended.set(true),
                 // The attempt is over, the job is not.
                 JobEvent::Done => self.refresh(),
-                JobEvent::Problem(message) => self.problem.set(Some(message)),
+                JobEvent::Problem(message) => show_message(&message),
             }
         }
     }
@@ -107,7 +107,7 @@ impl Shown {
                 // It was retried; its next attempt may have begun already.
                 self.ended.set(false);
             }
-            if waits && self.job.read_untracked().attempt > 0 {
+            if waits {
                 self.refresh_later();
             }
         });
@@ -118,6 +118,7 @@ impl Shown {
             self.polling.set_value(true);
             let refresh = move || {
                 self.polling.set_value(false);
+                spawn_local(renew_parts());
                 self.refresh();
             };
             set_timeout(refresh, POLL);
@@ -138,6 +139,13 @@ impl Shown {
 /// Reads the stream of the attempt that runs, and shows its log unless another attempt was asked for.
 pub fn stream(shown: Shown, state: LiveState, pinned: Option<u32>) {
     let owner = Owner::current();
+    Effect::new(move |_| {
+        // For as long as the page is there.
+        window_event_listener_untyped(POSTED, move |_| shown.refresh());
+        if Shown::waits(shown.job.read_untracked().state) {
+            shown.refresh_later();
+        }
+    });
     let streamed = Memo::new(move |_| shown.streamed());
     Effect::new(move |_| {
         let attempt = streamed.get()?;

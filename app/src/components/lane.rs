@@ -1,0 +1,57 @@
+//! What the board and the page of the lanes both show of a lane.
+
+use leptos::{either::Either, prelude::*};
+use server_fn::ServerFn;
+
+use super::{Shape, icon, time::when_text, words::sentence};
+use crate::{
+    api::ResumeLane,
+    model::{Kind, Pause, Timestamp},
+};
+
+/// Up to here each slot is drawn by itself.
+const SLOTS_DRAWN: u32 = 24;
+
+/// The button that lets a lane go on.
+pub fn resume(lane: Kind) -> impl IntoView {
+    view! {
+        <form method="post" action=ResumeLane::url() data-live="">
+            <input type="hidden" name="lane" value=lane.as_str() />
+            <button class="button" type="submit">{icon(Shape::Play)} "Resume"</button>
+        </form>
+    }
+}
+
+/// Slots as cells, or as one bar where they are too many.
+pub fn slots(slots: u32, used: u32) -> impl IntoView {
+    if slots <= SLOTS_DRAWN {
+        let cells = (0..slots).map(|slot| view! { <i data-used=(slot < used).then_some("")></i> });
+        Either::Left(cells.collect_view())
+    } else {
+        Either::Right(view! { <progress class="progress" max=slots value=used></progress> })
+    }
+}
+
+/// Why a lane is paused, by whom and until when.
+pub fn pause_text(pause: &Pause, now: Option<Timestamp>) -> String {
+    let by = pause.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let end = match pause.until {
+        Some(until) => format!("Resumes {}.", when_text(until, now)),
+        None => "Stays so until somebody resumes it.".to_owned(),
+    };
+    format!("Paused{by}: {} {end}", sentence(&pause.reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sample;
+
+    #[test]
+    fn a_paused_lane_says_why_by_whom_and_until_when() {
+        let pause = Pause { by: Some("ada".to_owned()), ..sample::pause() };
+        assert_eq!(pause_text(&pause, None), "Paused by ada: quota used up. Resumes at 14:05 UTC.");
+        let forever = Pause { until: None, by: None, ..pause };
+        assert_eq!(pause_text(&forever, None), "Paused: quota used up. Stays so until somebody resumes it.");
+    }
+}

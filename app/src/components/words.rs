@@ -7,8 +7,8 @@ use crate::model::{Job, JobState, Timestamp, Trigger};
 pub fn outlook(job: &Job, now: Option<Timestamp>) -> String {
     match job.state {
         JobState::Scheduled => scheduled_outlook(job, now),
-        JobState::Queued if job.attempt > 0 => "Waiting for a free slot to be tried again.".to_owned(),
-        JobState::Queued => "Waiting for a free slot.".to_owned(),
+        JobState::Queued if job.attempt > 0 => "In the queue to be tried again.".to_owned(),
+        JobState::Queued => "In the queue.".to_owned(),
         JobState::Parked => "Waiting until the quota of its lane is there again.".to_owned(),
         JobState::Running if job.cancel_requested => {
             "Stopping. The script has five seconds to end by itself.".to_owned()

@@ -109,6 +109,17 @@ pub struct Job {
     pub revision: i64,
 }
 
+impl Job {
+    /// Since when it runs or ran, or since when it is queued.
+    pub fn standing_since(&self) -> Option<Timestamp> {
+        match self.state {
+            JobState::Scheduled | JobState::Parked => None,
+            JobState::Queued => self.queued_at,
+            _ => self.started_at,
+        }
+    }
+}
+
 /// A job with what was asked for and its attempts, the latest last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobDetail {

@@ -11,6 +11,7 @@ mod cli;
 mod client;
 mod jobs_api;
 mod lanes;
+mod operations;
 mod output;
 mod pages;
 mod queue;

@@ -32,7 +32,7 @@ pub fn job_row(clock: Clock, job: &Job, last_line: Option<String>) -> impl IntoV
             {progress}
         </div>
         <span class="job-person">{asked_by_text(job)}</span>
-        <span class="job-duration">{elapsed(clock, job.started_at, job.finished_at)}</span>
+        <span class="job-duration">{elapsed(clock, job.standing_since(), job.finished_at)}</span>
         <span class="job-age">{ago(clock, row_time(job))}</span>
     }
 }

@@ -50,7 +50,10 @@ pub fn actions(shown: Shown, copy_address: String, may_delete: bool) -> impl Int
 fn delete(id: String, shown: Shown) -> impl IntoView {
     view! {
         <details class="menu confirm" hidden=move || !shown.job.read().state.is_finished()>
-            <summary class="button">{icon(Shape::Trash)}"Delete"</summary>
+            <summary class="button" title="Delete">
+                {icon(Shape::Trash)}
+                <span class="sr-only">"Delete"</span>
+            </summary>
             <form class="menu-list menu-form" method="post" action=DeleteJob::url() data-live="">
                 <p>"The job, its attempts and all that they printed go for good."</p>
                 <input type="hidden" name="id" value=id />

@@ -59,7 +59,7 @@ fn standing(clock: Clock, shown: Shown) -> impl IntoView {
         <p class="standing-head">
             {state_icon(job.state)}
             <strong role="status">{state_name(job.state)}</strong>
-            <span class="standing-time">{elapsed(clock, job.started_at, job.finished_at)}</span>
+            <span class="standing-time">{elapsed(clock, job.standing_since(), job.finished_at)}</span>
         </p>
         {job.progress.filter(|_| job.state == JobState::Running).map(|percent| view! {
             <progress class="progress" max="100" value=percent aria-label="Progress">{percent} " %"</progress>

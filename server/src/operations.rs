@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use app::model::{
-    ApiError, CleanRequest, Cleaned, JobId, JobState, Kind, Operations, PauseRequest, Person, Role, RunnerInfo,
+    ApiError, CleanRequest, Cleaned, JobId, JobState, Kind, Operations, PauseRequest, Person, Role,
+    RunnerInfo,
 };
 
 use crate::{

@@ -20,7 +20,7 @@ const WAITING_KEPT: usize = 200;
 /// What the jobs' event stream says.
 pub enum BoardEvent {
     Job(Box<Job>),
-    Lane(LaneEvent),
+    Figures(FiguresEvent),
     Line(LastLine),
     /// A job is gone.
     Deleted(Deleted),
@@ -29,7 +29,7 @@ pub enum BoardEvent {
 }
 
 #[derive(Deserialize)]
-pub struct LaneEvent {
+pub struct FiguresEvent {
     lanes: Vec<Lane>,
     figures: Figures,
 }
@@ -79,7 +79,7 @@ impl Group {
 pub fn apply(board: &mut Board, filter: &JobFilter, event: BoardEvent) {
     match event {
         BoardEvent::Job(job) => apply_job(board, filter, *job),
-        BoardEvent::Lane(event) => {
+        BoardEvent::Figures(event) => {
             board.lanes = event.lanes;
             board.figures = event.figures;
         }
@@ -168,7 +168,7 @@ pub fn follow_board(board: RwSignal<Board>, filter: RwSignal<JobFilter>, state: 
     });
     subscribe(
         || "/api/jobs/stream".to_owned(),
-        &["job", "lane", "line", "deleted"],
+        &["job", "figures", "line", "deleted"],
         state,
         move |event| {
             match event {
@@ -194,7 +194,7 @@ fn catch_up_from_server(asked: JobFilter, filter: RwSignal<JobFilter>, queue: Fr
 fn parse(name: &str, data: &str) -> Option<BoardEvent> {
     match name {
         "job" => serde_json::from_str(data).ok().map(|job| BoardEvent::Job(Box::new(job))),
-        "lane" => serde_json::from_str(data).ok().map(BoardEvent::Lane),
+        "figures" => serde_json::from_str(data).ok().map(BoardEvent::Figures),
         "deleted" => serde_json::from_str(data).ok().map(BoardEvent::Deleted),
         "line" => serde_json::from_str(data).ok().map(BoardEvent::Line),
         _ => None,

@@ -31,7 +31,7 @@ pub fn follow_parts(state: LiveState) -> Subscription {
         renew();
         ControlFlow::Continue(())
     };
-    subscribe(|| "/api/jobs/stream".to_owned(), &["job", "lane", "deleted"], state, read)
+    subscribe(|| "/api/jobs/stream".to_owned(), &["job", "lane", "deleted", "figures"], state, read)
 }
 
 /// Renews them when a form of the page was posted.

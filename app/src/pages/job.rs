@@ -14,7 +14,7 @@ use crate::{
         Given,
         job::{JobView, Loaded, Tab, first_window},
     },
-    model::{ApiError, JobDetail, JobId, OutputPage, Role, Waiting},
+    model::{ApiError, JobDetail, JobId, OutputPage, Waiting},
 };
 
 /// What the address asks for: a job, and one of its attempts unless the latest is meant.
@@ -62,7 +62,6 @@ fn asked_for(params: &ParamsMap, query: &ParamsMap) -> Asked {
 async fn load(asked: Asked) -> Result<(Loaded, Option<Waiting>), ApiError> {
     let id = asked.id.ok_or_else(|| ApiError::NotFound("This is not the id of a job.".to_owned()))?;
     let JobDetail { job, script, attempts, waiting, usual_ms, .. } = api::job(id).await?;
-    let may_delete = api::me().await?.role == Role::Owner;
     let attempt = match asked.attempt {
         Some(number) if attempts.iter().any(|attempt| attempt.attempt == number) => number,
         Some(number) => return Err(ApiError::NotFound(format!("This job has no attempt {number}."))),
@@ -73,7 +72,7 @@ async fn load(asked: Asked) -> Result<(Loaded, Option<Waiting>), ApiError> {
         _ => api::output(id, attempt, first_window(&attempts, attempt)).await?,
     };
     let (pinned, tab) = (asked.attempt, asked.tab);
-    Ok((Loaded { job, script, attempts, usual_ms, attempt, output, pinned, tab, may_delete }, waiting))
+    Ok((Loaded { job, script, attempts, usual_ms, attempt, output, pinned, tab }, waiting))
 }
 
 #[cfg(test)]

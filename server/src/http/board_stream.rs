@@ -39,7 +39,7 @@ pub(super) async fn board_stream(State(server): State<Arc<Server>>, Caller(perso
                 news = changes.recv() => match news {
                     Ok(news) if news.event.is_for(visible) => {
                         yield news.frame.clone();
-                        if matches!(news.event, Event::Job { .. }) {
+                        if !matches!(news.event, Event::Line { .. }) {
                             figures = figures.min(Instant::now() + FIGURES_AFTER);
                         }
                     }
@@ -49,7 +49,7 @@ pub(super) async fn board_stream(State(server): State<Arc<Server>>, Caller(perso
                 },
                 () = sleep_until(figures) => {
                     figures = Instant::now() + FIGURES_EVERY;
-                    match lane_event(&server, visible).await {
+                    match figures_event(&server, visible).await {
                         Ok(event) => yield event,
                         Err(error) => tracing::debug!(%error, "figures wait"),
                     }
@@ -68,12 +68,12 @@ pub(super) async fn board_stream(State(server): State<Arc<Server>>, Caller(perso
 }
 
 #[derive(Serialize)]
-struct LaneEvent {
+struct FiguresEvent {
     lanes: Vec<Lane>,
     figures: Figures,
 }
 
-async fn lane_event(server: &Server, visible: Visible) -> Result<Bytes, ApiError> {
+async fn figures_event(server: &Server, visible: Visible) -> Result<Bytes, ApiError> {
     let (lanes, figures) = tokio::try_join!(server.lanes(), server.figures(visible))?;
-    Ok(sse::event("lane", &LaneEvent { lanes, figures }))
+    Ok(sse::event("figures", &FiguresEvent { lanes, figures }))
 }

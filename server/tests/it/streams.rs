@@ -287,7 +287,7 @@ async fn the_board_hears_of_every_job_in_order_and_of_the_figures() {
     let app = App::start().await;
     let _runner = app.runner().await;
     let mut board = app.board_stream(&app.token).await;
-    let lane = board.next_named("lane").await;
+    let lane = board.next_named("figures").await;
     assert_eq!(lane.data["lanes"][0]["kind"], "command");
     assert_eq!(lane.data["figures"]["succeeded"], 0);
 
@@ -310,7 +310,7 @@ async fn the_board_hears_of_every_job_in_order_and_of_the_figures() {
     states.dedup();
     assert_eq!(states, ["queued", "running", "succeeded"]);
     assert!(spoken.iter().all(|job| *job == json!(id)));
-    let figures = board.next_named("lane").await;
+    let figures = board.next_named("figures").await;
     assert_eq!(figures.data["figures"]["succeeded"], 1);
     assert_eq!(figures.data["figures"]["runners"], 1);
 }
@@ -338,7 +338,7 @@ async fn a_member_does_not_hear_of_other_peoples_jobs() {
     let _runner = app.runner().await;
     let token = app.token_of("mia", Role::Member).await;
     let mut board = app.board_stream(&token).await;
-    board.next_named("lane").await;
+    board.next_named("figures").await;
 
     app.run("echo secret").await;
     let response =
@@ -358,7 +358,7 @@ async fn a_member_does_not_hear_of_other_peoples_jobs() {
     for event in events {
         match event.name.as_str() {
             "job" | "line" => assert_eq!(event.data["id"], made["id"]),
-            "lane" => assert!(event.data["figures"]["succeeded"].as_u64().unwrap() <= 1, "{}", event.data),
+            "figures" => assert!(event.data["figures"]["succeeded"].as_u64().unwrap() <= 1, "{}", event.data),
             other => panic!("{other}"),
         }
     }

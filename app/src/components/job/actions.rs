@@ -9,8 +9,7 @@ use crate::{
     components::{Shape, icon},
 };
 
-/// `may_delete`: this person is one who may.
-pub fn actions(shown: Shown, copy_address: String, may_delete: bool) -> impl IntoView {
+pub fn actions(shown: Shown, copy_address: String) -> impl IntoView {
     let id = shown.id().to_string();
     let state = Memo::new(move |_| {
         let job = shown.job.read();
@@ -41,7 +40,7 @@ pub fn actions(shown: Shown, copy_address: String, may_delete: bool) -> impl Int
                 </button>
             </form>
             <a class="button" href=copy_address>{icon(Shape::Copy)}"New from this"</a>
-            {may_delete.then(|| delete(id, shown))}
+            {delete(id, shown)}
         </div>
     }
 }

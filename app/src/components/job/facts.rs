@@ -13,13 +13,7 @@ use crate::{
     model::{Attempt, Job, JobState, NewJob, Timestamp},
 };
 
-pub fn facts(
-    shown: Shown,
-    clock: Clock,
-    script: Option<String>,
-    may_delete: bool,
-    waiting: Children,
-) -> impl IntoView {
+pub fn facts(shown: Shown, clock: Clock, script: Option<String>, waiting: Children) -> impl IntoView {
     let job = shown.job;
     let (title, short, copy_address) =
         job.with_untracked(|job| (job.title.clone(), job.id.short(), copy_address(job, script.as_deref())));
@@ -33,7 +27,7 @@ pub fn facts(
                     {move || standing(clock, shown)}
                     {waiting()}
                 </div>
-                {actions(shown, copy_address, may_delete)}
+                {actions(shown, copy_address)}
             </header>
             <input class="sr-only facts-toggle" type="checkbox" id="facts-toggle" />
             <label class="facts-label" for="facts-toggle">"Details"</label>

@@ -34,8 +34,6 @@ pub struct Loaded {
     /// The attempt that the address names.
     pub pinned: Option<u32>,
     pub tab: Tab,
-    /// Whoever looks at it may delete it.
-    pub may_delete: bool,
 }
 
 /// Which lines of an attempt are worth seeing first.
@@ -52,7 +50,6 @@ pub fn first_window(attempts: &[Attempt], attempt: u32) -> Window {
 pub fn JobView(loaded: Given<Loaded>, children: Children) -> impl IntoView {
     let Given(mut loaded) = loaded;
     let (script, pinned, tab) = (loaded.script.take(), loaded.pinned, RwSignal::new(loaded.tab));
-    let may_delete = loaded.may_delete;
     let shown = Shown::new(loaded);
     let state = LiveState::new();
     let clock = Clock::start();
@@ -60,7 +57,7 @@ pub fn JobView(loaded: Given<Loaded>, children: Children) -> impl IntoView {
 
     view! {
         <div class="job">
-            {facts(shown, clock, script, may_delete, children)}
+            {facts(shown, clock, script, children)}
             <div class="job-output">{tabs(shown, state, clock, pinned, tab)}</div>
         </div>
     }

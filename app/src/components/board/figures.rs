@@ -66,11 +66,11 @@ fn lane_view(clock: Clock, lane: Lane, may_resume: bool) -> impl IntoView {
     let text = lane_text(&lane);
     let pause = lane.pause.map(|pause| {
         view! {
-            <p class="lane-pause">
+            <div class="lane-pause">
                 {icon(Shape::Pause)}
                 <span class="min-w-0">{move || pause_text(&pause, clock.now())}</span>
                 {may_resume.then(|| resume(kind))}
-            </p>
+            </div>
         }
     });
     view! {

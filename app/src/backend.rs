@@ -10,8 +10,13 @@ use server_fn::{ServerFn, error::ServerFnUrlError};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use crate::model::{
-        ApiError, ApiToken, Board, CleanRequest, Cleaned, Job, JobDetail, JobFilter, JobId, JobPage, Kind, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person, Schedule, ScheduleId, Timestamp, TokenId, Window,
+    ApiError, ApiToken, Board, CleanRequest, Cleaned, Job, JobDetail, JobFilter, JobId, JobPage, Kind,
+    NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person, Schedule, ScheduleId,
+    Timestamp, TokenId, Window,
 };
+
+/// The page of tokens and schedules.
+pub(crate) const SETTINGS: &str = "/settings";
 
 /// What the dashboard asks of the server. Every method checks that `person` may do it.
 #[async_trait]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use app::{
     backend::Backend,
     model::{
-        ApiError, ApiToken, Board, CleanRequest, Cleaned, Figures, Job, JobDetail, JobFilter, JobId, JobPage, Kind, Lane, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person, Schedule, ScheduleId, TokenId, Trigger, Window,
+        ApiError, ApiToken, Board, CleanRequest, Cleaned, Figures, Job, JobDetail, JobFilter, JobId, JobPage,
+        Kind, Lane, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person, Schedule,
+        ScheduleId, TokenId, Trigger, Window,
     },
 };
 use async_trait::async_trait;

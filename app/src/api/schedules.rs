@@ -13,18 +13,16 @@ pub async fn schedules() -> Result<Vec<Schedule>, ApiError> {
 #[server]
 pub async fn create_schedule(schedule: NewSchedule) -> Result<Schedule, ApiError> {
     let (backend, person) = crate::backend::caller().await?;
-    backend
-        .create_schedule(&person, schedule)
-        .await
-        .inspect_err(|error| crate::backend::refuse::<CreateSchedule>(error, None))
+    let made = backend.create_schedule(&person, schedule).await;
+    crate::backend::answer_form::<CreateSchedule, _>(&made, crate::backend::SETTINGS);
+    made
 }
 
 /// The jobs that it made stay.
 #[server]
 pub async fn delete_schedule(id: ScheduleId) -> Result<(), ApiError> {
     let (backend, person) = crate::backend::caller().await?;
-    backend
-        .delete_schedule(&person, id)
-        .await
-        .inspect_err(|error| crate::backend::refuse::<DeleteSchedule>(error, None))
+    let done = backend.delete_schedule(&person, id).await;
+    crate::backend::answer_form::<DeleteSchedule, _>(&done, crate::backend::SETTINGS);
+    done
 }

@@ -14,17 +14,15 @@ pub async fn tokens() -> Result<Vec<ApiToken>, ApiError> {
 #[server]
 pub async fn create_token(name: String) -> Result<NewToken, ApiError> {
     let (backend, person) = crate::backend::caller().await?;
-    backend
-        .create_token(&person, &name)
-        .await
-        .inspect_err(|error| crate::backend::refuse::<CreateToken>(error, None))
+    let made = backend.create_token(&person, &name).await;
+    crate::backend::answer_form::<CreateToken, _>(&made, crate::backend::SETTINGS);
+    made
 }
 
 #[server]
 pub async fn delete_token(id: TokenId) -> Result<(), ApiError> {
     let (backend, person) = crate::backend::caller().await?;
-    backend
-        .delete_token(&person, id)
-        .await
-        .inspect_err(|error| crate::backend::refuse::<DeleteToken>(error, None))
+    let done = backend.delete_token(&person, id).await;
+    crate::backend::answer_form::<DeleteToken, _>(&done, crate::backend::SETTINGS);
+    done
 }

@@ -250,7 +250,9 @@ impl Backend for Server {
     }
 
     async fn delete_token(&self, person: &Person, id: TokenId) -> Result<(), ApiError> {
-        tokens::delete(self.lifecycle.db(), person, id).await
+        tokens::delete(self.lifecycle.db(), person, id).await?;
+        self.tokens.forget();
+        Ok(())
     }
 
     async fn schedules(&self, person: &Person) -> Result<Vec<Schedule>, ApiError> {

@@ -85,11 +85,9 @@ impl Lifecycle {
     pub(super) async fn tell_lane(&self, lane: Kind) {
         let told = async {
             let settings = db::lanes::all(&self.db).await?.remove(&lane).unwrap_or_default();
-            // A lane that Redis does not know is opened by the reconciler, once it has told Redis what runs.
-            if self.queue.is_open(lane).await? {
-                self.queue.open_lane(lane, &self.limits(&settings)).await?;
-                self.queue.ring_door(lane).await?;
-            }
+            // A lane that is not open is opened by the reconciler, once it has told Redis what runs.
+            self.queue.note_limits(lane, &self.limits(&settings)).await?;
+            self.queue.ring_door(lane).await?;
             anyhow::Ok(())
         };
         if let Err(error) = told.await {

@@ -15,7 +15,7 @@ impl Keys {
         Self { prefix: prefix.to_owned() }
     }
 
-    /// Hash of a lane's limits and pause. Nothing of a lane starts while Redis does not know them.
+    /// Hash of a lane's limits and pause, and whether it is open: nothing of a lane starts before it is.
     pub fn lane(&self, lane: Kind) -> String {
         format!("{{{}}}:lane:{lane}", self.prefix)
     }

@@ -46,22 +46,31 @@ pub struct LaneDepth {
 impl Queue {
     /// Tells Redis a lane's limits, unless it knows newer ones. From then on its jobs start.
     pub async fn open_lane(&self, lane: Kind, limits: &LaneLimits) -> RedisResult<()> {
+        self.tell_limits(lane, limits, "1").await
+    }
+
+    /// Tells Redis a lane's limits, unless it knows newer ones. A lane that is not open stays so.
+    pub async fn note_limits(&self, lane: Kind, limits: &LaneLimits) -> RedisResult<()> {
+        self.tell_limits(lane, limits, "0").await
+    }
+
+    async fn tell_limits(&self, lane: Kind, limits: &LaneLimits, opens: &str) -> RedisResult<()> {
         let paused_until = match limits.paused {
             Paused::No => 0,
             Paused::Until(time) => time.0,
             Paused::UntilResumed => -1,
         };
         let mut call = OPEN_LANE.key(self.keys.lane(lane));
-        call.arg(limits.revision);
+        call.arg(opens).arg(limits.revision);
         call.arg("concurrency").arg(limits.concurrency).arg("rate").arg(limits.rate);
         call.arg("paused_until").arg(paused_until);
         call.arg("ageing").arg(i64::try_from(limits.ageing.as_millis()).unwrap_or(i64::MAX));
         call.invoke_async(&mut self.connection()).await
     }
 
-    /// Whether Redis knows the lane's limits; it does not after it was emptied.
+    /// Whether jobs of the lane start; they do not after Redis was emptied.
     pub async fn is_open(&self, lane: Kind) -> RedisResult<bool> {
-        self.connection().exists(self.keys.lane(lane)).await
+        self.connection().hexists(self.keys.lane(lane), "open").await
     }
 
     /// Wakes runners that wait for work in this lane.

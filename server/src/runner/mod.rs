@@ -174,7 +174,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Claims as many jobs as slots are free. They are started while the next ones are claimed.
+    /// Claims as many jobs as slots are free, and starts them. What ends meanwhile makes the next claim larger.
     async fn claim_from(self: Arc<Self>, lane: Kind, attempts: TaskTracker) -> anyhow::Result<Claim> {
         let free = self.slots.available_permits();
         let Ok(slots) = Arc::clone(&self.slots).try_acquire_many_owned(u32::try_from(free)?) else {
@@ -185,7 +185,7 @@ impl Runner {
         }
         let claim = self.lifecycle.queue().claim(lane, &self.name, free).await?;
         if !claim.jobs.is_empty() {
-            attempts.spawn(Arc::clone(&self).start(lane, claim.jobs.clone(), slots, attempts.clone()));
+            Arc::clone(&self).start(lane, claim.jobs.clone(), slots, attempts).await;
         }
         Ok(claim)
     }

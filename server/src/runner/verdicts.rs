@@ -11,8 +11,8 @@ use crate::{
 
 /// How many go in one statement.
 const BATCH: usize = 256;
-/// How many statements are under way at once.
-const AT_ONCE: usize = 2;
+/// One statement at a time: what ends meanwhile makes the next one larger.
+const AT_ONCE: usize = 1;
 
 /// What became of a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

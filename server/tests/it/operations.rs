@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use app::{
-    backend::Backend,
-    model::{ApiError, CleanRequest, JobState, Kind, Operations, PauseRequest, Role},
-};
+use app::model::{ApiError, CleanRequest, JobState, Kind, Operations, PauseRequest, Role};
 use millrace::backend::Server;
 use serde_json::json;
 

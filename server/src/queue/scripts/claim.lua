@@ -8,8 +8,8 @@ local MOST_GONE = 5000
 local MINUTE = 60000
 local PRIORITIES = 4
 
-local settings = redis.call('HMGET', KEYS[1], 'concurrency', 'rate', 'paused_until', 'ageing')
-if not settings[1] then
+local settings = redis.call('HMGET', KEYS[1], 'concurrency', 'rate', 'paused_until', 'ageing', 'open')
+if not settings[5] then
   return { 500 }
 end
 local concurrency, rate = tonumber(settings[1]), tonumber(settings[2])

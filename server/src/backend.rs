@@ -17,6 +17,7 @@ use futures::future::join_all;
 
 use crate::{
     config::Config,
+    cursor::{self, List},
     db::{self, Visible},
     http::{KnownTokens, session},
     lifecycle::{Feed, JobRequest, Lifecycle, RequestRules, ScheduleRequest, Submitted, away, visible_to},
@@ -143,24 +144,28 @@ impl Backend for Server {
     async fn jobs(&self, person: &Person, filter: &JobFilter) -> Result<JobPage, ApiError> {
         check(filter)?;
         let limit = page_rows(filter);
-        let after =
-            filter.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| wrong_cursor())).transpose()?;
+        let after = cursor::decode(List::Newest, filter)?
+            .map(|id| id.parse().map_err(|_| cursor::wrong()))
+            .transpose()?;
         let db = self.lifecycle.db();
         let mut jobs = db::page(db, visible_to(person), filter, after, limit + 1).await.map_err(away)?;
-        let next = cut(&mut jobs, limit).map(|job| job.id.to_string());
+        let next = cut(&mut jobs, limit).map(|job| cursor::encode(List::Newest, filter, &job.id.to_string()));
         Ok(JobPage { jobs, next })
     }
 
     async fn finished_jobs(&self, person: &Person, filter: &JobFilter) -> Result<JobPage, ApiError> {
         check(filter)?;
         let limit = page_rows(filter);
-        let after =
-            filter.cursor.as_deref().map(|cursor| ended(cursor).ok_or_else(wrong_cursor)).transpose()?;
+        let after = cursor::decode(List::Finished, filter)?
+            .map(|place| ended(place).ok_or_else(cursor::wrong))
+            .transpose()?;
         let db = self.lifecycle.db();
         let mut jobs =
             db::finished_page(db, visible_to(person), filter, after, limit + 1).await.map_err(away)?;
-        let next = cut(&mut jobs, limit)
-            .map(|job| format!("{}.{}", job.finished_at.map_or(0, |time| time.0), job.id));
+        let next = cut(&mut jobs, limit).map(|job| {
+            let place = format!("{}.{}", job.finished_at.map_or(0, |time| time.0), job.id);
+            cursor::encode(List::Finished, filter, &place)
+        });
         Ok(JobPage { jobs, next })
     }
 
@@ -296,12 +301,8 @@ fn cut(jobs: &mut Vec<Job>, limit: i64) -> Option<&Job> {
     jobs.last()
 }
 
-/// A cursor for finished jobs: when the last one ended, in milliseconds, and its id.
-fn ended(cursor: &str) -> Option<(DateTime<Utc>, JobId)> {
-    let (time, id) = cursor.split_once('.')?;
+/// A place among finished jobs: when the last one ended, in milliseconds, and its id.
+fn ended(place: &str) -> Option<(DateTime<Utc>, JobId)> {
+    let (time, id) = place.split_once('.')?;
     Some((DateTime::from_timestamp_millis(time.parse().ok()?)?, id.parse().ok()?))
-}
-
-fn wrong_cursor() -> ApiError {
-    ApiError::invalid("cursor", "The cursor is not from this list. Begin again without one.")
 }

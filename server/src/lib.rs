@@ -5,6 +5,7 @@ pub mod batch;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod cursor;
 pub mod db;
 pub mod http;
 pub mod lifecycle;

@@ -210,6 +210,13 @@ async fn query_parameters_that_make_no_sense_are_refused() {
         assert_eq!(problem["code"], "invalid_query");
     }
     assert_eq!(problem(app.get("/api/jobs?cursor=nonsense").await, 422).await["field"], "cursor");
+    app.submit("true").await;
+    let cursor = app.get_json("/api/jobs?limit=1&q=true").await["next"].as_str().unwrap().to_owned();
+    app.get_json(&format!("/api/jobs?limit=1&q=true&cursor={cursor}")).await;
+    for query in ["", "&q=false", "&q=true&state=queued"] {
+        let answer = app.get(&format!("/api/jobs?cursor={cursor}{query}")).await;
+        assert_eq!(problem(answer, 422).await["field"], "cursor", "{query}");
+    }
     for query in ["after=x", "after=-1", "limit=x", "attempt=x"] {
         problem(app.get(&format!("/api/jobs/{id}/output?{query}")).await, 400).await;
     }

@@ -50,6 +50,7 @@ impl Installation {
             ("MILLRACE_REDIS__URL", scratch.redis.url().to_owned()),
             ("MILLRACE_RUNNER__LOCAL_REPOSITORIES", "allow".to_owned()),
             ("MILLRACE_QUEUE__RATE_PER_MINUTE", "0".to_owned()),
+            ("MILLRACE_LIMITS__REQUESTS_PER_MINUTE", "0".to_owned()),
             ("MILLRACE_QUEUE__CONCURRENCY", SLOTS.to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))

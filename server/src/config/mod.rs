@@ -9,8 +9,8 @@ mod sections;
 pub use error::ConfigError;
 pub use load::{Overrides, load};
 pub use sections::{
-    DatabaseConfig, LimitsConfig, LocalRepositories, LogConfig, LogFormat, OutputConfig, QueueConfig,
-    RedisConfig, RetentionConfig, RunnerConfig, ServerConfig,
+    DatabaseConfig, LimitsConfig, LocalRepositories, LogConfig, LogFormat, Network, OutputConfig,
+    QueueConfig, RedisConfig, RetentionConfig, RunnerConfig, ServerConfig,
 };
 
 /// All settings, checked.

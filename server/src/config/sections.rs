@@ -1,13 +1,15 @@
 //! One struct for each section. `Leptos.toml` explains the fields; here are only their types and rules.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     num::{NonZeroU32, NonZeroU64},
     path::PathBuf,
+    str::FromStr,
     time::Duration,
 };
 
 use app::model::Kind;
+use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error};
 use url::Url;
@@ -20,6 +22,38 @@ pub struct ServerConfig {
     pub data_dir: PathBuf,
     pub session_days: NonZeroU32,
     pub max_body_bytes: usize,
+    pub trusted_proxies: Vec<Network>,
+}
+
+/// A network, or a single address: `10.0.0.0/8`, `127.0.0.1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Network(IpNet);
+
+impl Network {
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        self.0.contains(&ip)
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let address = || text.parse::<IpAddr>().map(IpNet::from);
+        let network = text.parse().or_else(|_: ipnet::AddrParseError| address());
+        network
+            .map(Self)
+            .map_err(|_| format!("`{text}` is neither an address nor a network such as 10.0.0.0/8"))
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
 }
 
 impl ServerConfig {
@@ -99,6 +133,8 @@ pub enum LocalRepositories {
 pub struct LimitsConfig {
     pub script_bytes: usize,
     pub prompt_bytes: usize,
+    pub requests_per_minute: u32,
+    pub failed_sign_ins_per_minute: NonZeroU32,
 }
 
 #[derive(Clone, Debug, Deserialize)]

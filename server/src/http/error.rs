@@ -45,6 +45,16 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
     }
 
+    /// `limit` is the name of the limit, as the `RateLimit` header has it.
+    pub(super) fn too_many(limit: &'static str, seconds: u64) -> Self {
+        let what = match limit {
+            "failed-sign-ins" => "Too many attempts to sign in from your address have failed.",
+            _ => "That was too many requests within a minute.",
+        };
+        let wait = if seconds == 1 { "a second".to_owned() } else { format!("{seconds} seconds") };
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", format!("{what} Try again in {wait}."))
+    }
+
     pub(super) fn wrong_method() -> Self {
         let detail = "This address does not take that method. The `Allow` header names those that it takes.";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", detail)

@@ -1,5 +1,6 @@
 //! The web side: pages, API and live streams.
 
+mod address;
 mod board_stream;
 mod error;
 mod guard;
@@ -7,6 +8,7 @@ mod health;
 mod job_stream;
 mod known_tokens;
 mod lanes;
+mod limit;
 mod pages;
 mod rest;
 mod router;
@@ -18,7 +20,7 @@ mod tokens;
 pub use known_tokens::KnownTokens;
 pub use router::router;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
@@ -42,7 +44,8 @@ pub async fn serve(
             tracing::debug!(%error, "a connection will be slower than it could be");
         }
     });
-    let serving = axum::serve(listener, router(server)?).with_graceful_shutdown(stop.cancelled_owned());
+    let service = router(server)?.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
     tokio::select! {
         served = serving => served?,
         () = async {

@@ -15,8 +15,12 @@ use tower_http::{
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 
 use super::{
-    board_stream, error, guard, health, job_stream, lanes, pages::Pages, rest, schedules, session,
-    site::Site, tokens,
+    address, board_stream, error, guard, health, job_stream, lanes,
+    limit::{self, Limits},
+    pages::Pages,
+    rest, schedules, session,
+    site::Site,
+    tokens,
 };
 use crate::{backend::Server, db::sessions::PostgresSessions};
 
@@ -25,8 +29,16 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
     let site = Site::load()?;
     let pages = Pages::new(Arc::clone(&server), site.assets().clone());
 
-    let api = Router::new()
+    let limits = Limits::new(&server.config.limits);
+
+    // Where somebody says who they are. Webhooks, which carry a signature, belong here too.
+    let sign_in = Router::new()
         .route("/session", post(session::sign_in))
+        .method_not_allowed_fallback(rest::wrong_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&limits), limit::failures))
+        .with_state(Arc::clone(&server));
+
+    let api = Router::new()
         .route("/api/jobs", get(rest::list_jobs).post(rest::create_job))
         .route("/api/jobs/{id}", get(rest::get_job).delete(rest::delete_job))
         .route("/api/jobs/{id}/cancel", post(rest::cancel_job))
@@ -71,7 +83,9 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .with_state(pages);
 
     let max_body_bytes = server.config.server.max_body_bytes;
+    let server_config = Arc::new(server.config.server.clone());
     Ok(Router::new()
+        .merge(sign_in)
         .merge(api)
         .merge(functions)
         .merge(pages)
@@ -81,12 +95,14 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(max_body_bytes))
         .layer(middleware::from_fn_with_state(max_body_bytes, guard::body_fits))
+        .layer(middleware::from_fn_with_state(limits, limit::requests))
         .layer(CompressionLayer::new())
         .layer(TraceLayer::new_for_http())
         .merge(streams)
         .merge(site.routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready).with_state(server))
+        .layer(middleware::from_fn_with_state(server_config, address::find))
         .layer(middleware::from_fn(guard::security_headers))
         .layer(CatchPanicLayer::custom(error::panicked)))
 }

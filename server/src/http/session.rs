@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use app::model::{ApiError, Person, UserId};
 use axum::{
-    Form,
+    Extension, Form,
     extract::{Request, State},
     http::{header, request::Parts},
     middleware::Next,
@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use tower_sessions::Session;
 
-use super::error::Problem;
+use super::{error::Problem, limit::NotAuthenticated};
 use crate::{
     backend::Server,
     db::people::{self, LinkUse},
@@ -67,19 +67,23 @@ pub(super) async fn sign_in(
     State(server): State<Arc<Server>>,
     session: Session,
     Form(form): Form<SignIn>,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
     let hash = secret::hash(&form.token);
     let user = match people::use_sign_in_link(server.lifecycle.db(), &hash).await.map_err(away)? {
         LinkUse::SignsIn(user) => user,
-        LinkUse::Used => return Ok(Redirect::to("/sign-in?error=used")),
-        LinkUse::Expired => return Ok(Redirect::to("/sign-in?error=expired")),
-        LinkUse::Unknown => return Ok(Redirect::to("/sign-in?error=invalid")),
+        LinkUse::Used => return Ok(not_signed_in("used")),
+        LinkUse::Expired => return Ok(not_signed_in("expired")),
+        LinkUse::Unknown => return Ok(not_signed_in("invalid")),
     };
     // A new id: one that somebody planted before the sign-in is worth nothing afterwards.
     session.cycle_id().await.map_err(session_failed)?;
     session.insert(PERSON, user).await.map_err(session_failed)?;
     tracing::info!(user.id = %user, "signed in by link");
-    Ok(Redirect::to("/"))
+    Ok(Redirect::to("/").into_response())
+}
+
+fn not_signed_in(error: &str) -> Response {
+    (Extension(NotAuthenticated), Redirect::to(&format!("/sign-in?error={error}"))).into_response()
 }
 
 /// Sends whoever is not signed in to the sign-in page.

@@ -12,6 +12,7 @@ mod client;
 mod jobs_api;
 mod lanes;
 mod operations;
+mod limits;
 mod output;
 mod pages;
 mod queue;

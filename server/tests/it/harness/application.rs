@@ -30,7 +30,7 @@ use super::{
 };
 
 /// What tests set differently from the shipped file.
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 8] = [
     ("MILLRACE_SERVER__LISTEN", "127.0.0.1:0"),
     ("MILLRACE_DATABASE__MAX_CONNECTIONS", "6"),
     ("MILLRACE_RUNNER__LOCAL_REPOSITORIES", "allow"),
@@ -38,6 +38,8 @@ const SETTINGS: [(&str, &str); 7] = [
     ("MILLRACE_RUNNER__GRACE_SECONDS", "0"),
     ("MILLRACE_QUEUE__RATE_PER_MINUTE", "0"),
     ("MILLRACE_QUEUE__MAX_ATTEMPTS", "1"),
+    // Tests ask again and again.
+    ("MILLRACE_LIMITS__REQUESTS_PER_MINUTE", "0"),
 ];
 
 /// A server with its reconciler in this process, and no runner until the test asks for one.

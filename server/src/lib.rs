@@ -9,6 +9,7 @@ pub mod cursor;
 pub mod db;
 pub mod http;
 pub mod lifecycle;
+pub mod metrics;
 pub mod operations;
 pub mod output;
 pub mod queue;

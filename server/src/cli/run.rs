@@ -2,9 +2,14 @@
 
 use std::{process::ExitCode, sync::Arc};
 
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
 use super::{connect, logging, stop_on_signal};
 use crate::{
     config::Config,
+    http, metrics,
     runner::{CommandExecutor, Runner, unique_name},
 };
 
@@ -15,7 +20,24 @@ pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
     let config = Arc::new(config);
     let name = unique_name(&config.runner.name)?;
     let executor = Arc::new(CommandExecutor::new(Arc::clone(&config), &name)?);
+    let telling = match config.runner.metrics_listen {
+        None => None,
+        Some(listen) => {
+            metrics::start()?;
+            let listener = TcpListener::bind(listen).await.with_context(|| {
+                format!("{listen} cannot be listened on; choose another address in `runner.metrics_listen`")
+            })?;
+            let router = http::runner_router(lifecycle.clone(), Arc::new(config.server.clone()));
+            Some(AbortOnDropHandle::new(tokio::spawn(http::serve_router(
+                router,
+                listener,
+                CancellationToken::new(),
+            ))))
+        }
+    };
     Runner::new(name, lifecycle, config, executor).run(shutdown).await?;
+    // To the last attempt.
+    drop(telling);
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -6,11 +6,12 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 
 use super::{connect, logging, stop_on_signal};
-use crate::{backend::Server, config::Config, http, lifecycle};
+use crate::{backend::Server, config::Config, http, lifecycle, metrics};
 
 pub(super) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     logging::start(&config.log)?;
     let stop = stop_on_signal()?.stop;
+    metrics::start()?;
     let lifecycle = connect::lifecycle(&config).await?;
     let listen = config.server.listen;
     let listener = TcpListener::bind(listen)

@@ -119,6 +119,8 @@ pub struct RunnerConfig {
     pub kill_after: Duration,
     #[serde(rename = "grace_seconds", deserialize_with = "seconds_or_none")]
     pub grace: Duration,
+    #[serde(deserialize_with = "optional_address")]
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// Whether a job may name a repository by its path on the runner's disk.
@@ -169,6 +171,17 @@ pub struct LogConfig {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+fn optional_address<'de, D: Deserializer<'de>>(value: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(value)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let address = text.parse().map_err(|_| {
+        D::Error::custom(format!("`{text}` is no address and port. Write e.g. 127.0.0.1:7102"))
+    })?;
+    Ok(Some(address))
 }
 
 fn optional_url<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Url>, D::Error> {

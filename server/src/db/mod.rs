@@ -2,6 +2,7 @@
 
 pub mod attempts;
 pub mod idempotency;
+mod job_counts;
 mod jobs;
 pub mod lanes;
 pub mod operations;
@@ -13,6 +14,7 @@ pub mod sessions;
 mod short_ids;
 pub mod transitions;
 
+pub use job_counts::{JobCount, job_counts};
 pub use jobs::{
     Ahead, Deleted, JobRow, LaneCount, NewJobRow, OwnedJob, QueuedJob, Stale, Visible, ahead, count_stale,
     delete, delete_stale, figures, find, find_owned, finished_page, insert, lane_counts, next_scheduled,

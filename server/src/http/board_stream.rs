@@ -30,41 +30,44 @@ const FIGURES_EVERY: Duration = Duration::from_secs(10);
 pub(super) async fn board_stream(State(server): State<Arc<Server>>, Caller(person): Caller) -> Response {
     let visible = visible_to(&person);
     let mut changes = server.feed.subscribe();
-    event_stream(stream! {
-        let deadline = Instant::now() + LONGEST;
-        let mut figures = Instant::now();
-        let mut heartbeat = Instant::now() + HEARTBEAT_EVERY;
-        loop {
-            tokio::select! {
-                news = changes.recv() => match news {
-                    Ok(news) if news.event.is_for(visible) => {
-                        yield news.frame.clone();
-                        if !matches!(news.event, Event::Line { .. }) {
-                            figures = figures.min(Instant::now() + FIGURES_AFTER);
+    event_stream(
+        "board",
+        stream! {
+            let deadline = Instant::now() + LONGEST;
+            let mut figures = Instant::now();
+            let mut heartbeat = Instant::now() + HEARTBEAT_EVERY;
+            loop {
+                tokio::select! {
+                    news = changes.recv() => match news {
+                        Ok(news) if news.event.is_for(visible) => {
+                            yield news.frame.clone();
+                            if !matches!(news.event, Event::Line { .. }) {
+                                figures = figures.min(Instant::now() + FIGURES_AFTER);
+                            }
+                        }
+                        Ok(_) => {}
+                        // Too slow to hear of everything: end here, and the browser begins again with a fresh board.
+                        Err(RecvError::Lagged(_) | RecvError::Closed) => return,
+                    },
+                    () = sleep_until(figures) => {
+                        figures = Instant::now() + FIGURES_EVERY;
+                        match figures_event(&server, visible).await {
+                            Ok(event) => yield event,
+                            Err(error) => tracing::debug!(%error, "figures wait"),
                         }
                     }
-                    Ok(_) => {}
-                    // Too slow to hear of everything: end here, and the browser begins again with a fresh board.
-                    Err(RecvError::Lagged(_) | RecvError::Closed) => return,
-                },
-                () = sleep_until(figures) => {
-                    figures = Instant::now() + FIGURES_EVERY;
-                    match figures_event(&server, visible).await {
-                        Ok(event) => yield event,
-                        Err(error) => tracing::debug!(%error, "figures wait"),
+                    () = sleep_until(heartbeat.min(deadline)) => {
+                        if Instant::now() >= deadline {
+                            yield expired();
+                            return;
+                        }
+                        yield sse::HEARTBEAT;
+                        heartbeat = Instant::now() + HEARTBEAT_EVERY;
                     }
-                }
-                () = sleep_until(heartbeat.min(deadline)) => {
-                    if Instant::now() >= deadline {
-                        yield expired();
-                        return;
-                    }
-                    yield sse::HEARTBEAT;
-                    heartbeat = Instant::now() + HEARTBEAT_EVERY;
                 }
             }
-        }
-    })
+        },
+    )
 }
 
 #[derive(Serialize)]

@@ -26,6 +26,7 @@ use crate::{
     backend::Server,
     db,
     lifecycle::Event,
+    metrics,
     output::{Encoding, Frame, encode},
     sse,
 };
@@ -64,12 +65,20 @@ pub(super) async fn job_stream(
         encoding: if query.batch.unwrap_or(0) > 0 { Encoding::Batch } else { Encoding::Each },
         deadline: Instant::now() + LONGEST,
     };
-    Ok(event_stream(viewer.watch(job, query.attempt)))
+    Ok(event_stream("job", viewer.watch(job, query.attempt)))
 }
 
-/// An answer that goes on. Neither proxies nor the browser may keep or collect it.
-pub(super) fn event_stream(events: impl Stream<Item = Bytes> + Send + 'static) -> Response {
-    let events = futures::StreamExt::map(events, Ok::<Bytes, Infallible>);
+/// An answer that goes on, counted under `name`. Neither proxies nor the browser may keep or collect it.
+pub(super) fn event_stream(
+    name: &'static str,
+    events: impl Stream<Item = Bytes> + Send + 'static,
+) -> Response {
+    let viewer = metrics::Viewer::of(name);
+    let events = futures::StreamExt::map(events, move |event| {
+        // It lives as long as the stream.
+        let _ = &viewer;
+        Ok::<Bytes, Infallible>(event)
+    });
     let mut response = Body::from_stream(events).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

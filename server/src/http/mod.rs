@@ -9,6 +9,7 @@ mod job_stream;
 mod known_tokens;
 mod lanes;
 mod limit;
+mod metrics;
 mod pages;
 mod rest;
 mod router;
@@ -17,12 +18,11 @@ pub mod session;
 mod site;
 mod tokens;
 
-pub use known_tokens::KnownTokens;
-pub use router::router;
+pub use self::{known_tokens::KnownTokens, metrics::runner_router, router::router};
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::serve::ListenerExt as _;
+use axum::{Router, serve::ListenerExt as _};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,15 @@ pub async fn serve(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    serve_router(router(server)?, listener, stop).await
+}
+
+/// The same for any router.
+pub async fn serve_router(
+    router: Router,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let stopped = stop.clone();
     // A live line is small and must not wait until the one before it is acknowledged.
     let listener = listener.tap_io(|connection| {
@@ -44,7 +53,7 @@ pub async fn serve(
             tracing::debug!(%error, "a connection will be slower than it could be");
         }
     });
-    let service = router(server)?.into_make_service_with_connect_info::<SocketAddr>();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
     tokio::select! {
         served = serving => served?,

@@ -17,6 +17,7 @@ use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 use super::{
     address, board_stream, error, guard, health, job_stream, lanes,
     limit::{self, Limits},
+    metrics,
     pages::Pages,
     rest, schedules, session,
     site::Site,
@@ -97,10 +98,12 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .layer(middleware::from_fn_with_state(max_body_bytes, guard::body_fits))
         .layer(middleware::from_fn_with_state(limits, limit::requests))
         .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(metrics::measure))
         .layer(TraceLayer::new_for_http())
         .merge(streams)
         .merge(site.routes())
         .route("/healthz", get(health::alive))
+        .route("/metrics", get(metrics::of_server).with_state(server.lifecycle.clone()))
         .route("/readyz", get(health::ready).with_state(server))
         .layer(middleware::from_fn_with_state(server_config, address::find))
         .layer(middleware::from_fn(guard::security_headers))

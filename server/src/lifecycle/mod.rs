@@ -34,6 +34,7 @@ use crate::{
         self, NewJobRow, OwnedJob, Visible,
         transitions::{self, Loss, Verdict},
     },
+    metrics,
     queue::{Entry, Queue},
 };
 
@@ -81,6 +82,7 @@ impl Lifecycle {
                 .collect();
             self.release(lane, runner, &lost).await;
         }
+        metrics::started(&started);
         // Nobody's work waits for the news.
         let (this, news) = (self.clone(), started.clone());
         tokio::spawn(async move { this.changed(&news).await });
@@ -91,6 +93,7 @@ impl Lifecycle {
     /// others changes nothing.
     pub async fn finish(&self, runner: &str, verdicts: &[Verdict]) -> sqlx::Result<Vec<OwnedJob>> {
         let finished = transitions::finish(&self.db, runner, verdicts).await?;
+        metrics::finished(&finished, verdicts);
         let release = async {
             for lane in Kind::ALL {
                 let ids: Vec<JobId> = finished

@@ -34,6 +34,7 @@ use crate::{
         output::{Chunk, Stored},
     },
     lifecycle::{Event, Lifecycle},
+    metrics,
 };
 
 /// How many lines are taken at once from who prints.
@@ -162,6 +163,7 @@ impl Writer {
                     if received == 0 {
                         break;
                     }
+                    metrics::lines(received);
                     for line in batch.drain(..) {
                         self.add(line);
                     }

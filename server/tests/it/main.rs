@@ -13,6 +13,7 @@ mod jobs_api;
 mod lanes;
 mod operations;
 mod limits;
+mod metrics;
 mod output;
 mod pages;
 mod queue;

@@ -44,6 +44,7 @@ pub async fn audit(
     report.count("connections of viewers", watched.iter().map(|watched| watched.connections).sum());
     report.count("lines that only viewers saw", unarchived);
     report.count("processes beside a stopped runner's", overlaps);
+    report.count("claims left in lists of runners", installation.stack.left_claims().await?);
     Ok(())
 }
 

@@ -88,27 +88,27 @@ impl Stack {
         Ok(())
     }
 
-    /// The keys of Redis that hold slots or claimed jobs, with how many each holds.
+    /// How many slots Redis has as taken, by lane.
     pub async fn held_slots(&self) -> anyhow::Result<Vec<(String, u64)>> {
+        self.sizes("*:active:*", "SCARD").await
+    }
+
+    /// How many claims stand in the lists of runners. They take no slot; that nobody removes them would only be untidy.
+    pub async fn left_claims(&self) -> anyhow::Result<u64> {
+        Ok(self.sizes("*:running:*", "LLEN").await?.iter().map(|(_, count)| count).sum())
+    }
+
+    async fn sizes(&self, pattern: &str, size: &str) -> anyhow::Result<Vec<(String, u64)>> {
         let mut connection = self.redis_connection().await?;
-        let mut held = Vec::new();
-        for pattern in ["*:active:*", "*:running:*"] {
-            let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await?;
-            for key in keys {
-                let kind: String = redis::cmd("TYPE").arg(&key).query_async(&mut connection).await?;
-                let count = match kind.as_str() {
-                    "set" => "SCARD",
-                    "zset" => "ZCARD",
-                    "hash" => "HLEN",
-                    _ => "LLEN",
-                };
-                let count: u64 = redis::cmd(count).arg(&key).query_async(&mut connection).await?;
-                if count > 0 {
-                    held.push((key, count));
-                }
+        let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await?;
+        let mut sizes = Vec::new();
+        for key in keys {
+            let size: u64 = redis::cmd(size).arg(&key).query_async(&mut connection).await?;
+            if size > 0 {
+                sizes.push((key, size));
             }
         }
-        Ok(held)
+        Ok(sizes)
     }
 
     async fn redis_command(&self, words: &[&str]) -> anyhow::Result<()> {

@@ -111,7 +111,7 @@ impl Server {
 #[async_trait]
 impl Backend for Server {
     async fn authenticate(&self, request: &Parts) -> Result<Person, ApiError> {
-        session::authenticate(self, request).await
+        session::authenticate(self.lifecycle.db(), &self.tokens, request).await
     }
 
     async fn sign_out(&self, request: &Parts) -> Result<(), ApiError> {

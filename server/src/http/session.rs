@@ -12,9 +12,10 @@ use axum::{
 };
 use secrecy::SecretString;
 use serde::Deserialize;
+use sqlx::PgPool;
 use tower_sessions::Session;
 
-use super::{error::Problem, limit::NotAuthenticated};
+use super::{KnownTokens, error::Problem, limit::NotAuthenticated};
 use crate::{
     backend::Server,
     db::people::{self, LinkUse},
@@ -26,17 +27,16 @@ use crate::{
 const PERSON: &str = "person";
 
 /// The person behind a request. A token goes before a cookie; a wrong token is not made good by a cookie.
-pub async fn authenticate(server: &Server, request: &Parts) -> Result<Person, ApiError> {
-    let db = server.lifecycle.db();
+pub async fn authenticate(db: &PgPool, known: &KnownTokens, request: &Parts) -> Result<Person, ApiError> {
     if let Some(authorization) = request.headers.get(header::AUTHORIZATION) {
         let token = authorization.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
         let token = token.ok_or(ApiError::SignIn)?.trim();
         let hash = secret::hash(&SecretString::from(token));
-        if let Some(person) = server.tokens.find(&hash) {
+        if let Some(person) = known.find(&hash) {
             return Ok(person);
         }
         let person = people::by_token(db, &hash).await.map_err(away)?.ok_or(ApiError::SignIn)?;
-        server.tokens.keep(hash, person.clone());
+        known.keep(hash, person.clone());
         return Ok(person);
     }
     let session = request.extensions.get::<Session>().ok_or(ApiError::SignIn)?;
@@ -96,7 +96,7 @@ pub(super) async fn require_person(
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    match authenticate(&server, &parts).await {
+    match authenticate(server.lifecycle.db(), &server.tokens, &parts).await {
         Ok(_) => next.run(Request::from_parts(parts, body)).await,
         Err(ApiError::SignIn) => Redirect::to("/sign-in").into_response(),
         Err(error) => Problem::from(error).into_response(),

@@ -52,6 +52,8 @@ fn main() -> ExitCode {
     if let Some(code) = act::main() {
         return code;
     }
+    // reqwest asks for it although nothing here is encrypted. Whoever was first decides, and that is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments = Arguments::parse();
     let ended = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -13,8 +13,8 @@ use axum::{
 };
 
 use super::{
-    address::{self, ClientAddress},
     KnownTokens,
+    address::{self, ClientAddress},
     error::Problem,
     session,
 };

@@ -8,7 +8,9 @@ use leptos_router::{
     path,
 };
 
-use crate::pages::{BoardPage, Frame, JobPage, LanesPage, NewJobPage, NotFoundPage, SignInPage};
+use crate::pages::{
+    BoardPage, Frame, JobPage, LanesPage, NewJobPage, NotFoundPage, SettingsPage, SignInPage,
+};
 
 /// The whole dashboard. Pages are rendered complete (`SsrMode::Async`), so that they work before, or without, the WASM.
 #[component]
@@ -24,6 +26,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/new") view=NewJobPage ssr=SsrMode::Async />
                     <Route path=path!("/lanes") view=LanesPage ssr=SsrMode::Async />
                     <Route path=path!("/jobs/:id") view=JobPage ssr=SsrMode::Async />
+                    <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
                     <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
                 </FlatRoutes>
             </Frame>

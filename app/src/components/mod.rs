@@ -1,7 +1,7 @@
 //! What pages are made of. The islands among them, marked `#[island]`, are taken over by the browser.
 
 mod board;
-mod copy;
+pub mod copy;
 mod given;
 mod icon;
 pub mod job;

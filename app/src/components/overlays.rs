@@ -87,6 +87,9 @@ fn on_click(overlay: RwSignal<Option<Overlay>>, event: &MouseEvent) {
     let opens = target_of(event)
         .and_then(|target| target.closest("[data-opens]").ok().flatten())
         .and_then(|button| button.get_attribute("data-opens"));
+    if let Some(button) = target_of(event).and_then(|target| target.closest("[data-copies]").ok().flatten()) {
+        copy(&button);
+    }
     match opens.as_deref() {
         Some("palette") => overlay.set(Some(Overlay::Palette)),
         Some("shortcuts") => overlay.set(Some(Overlay::Shortcuts)),
@@ -102,6 +105,23 @@ fn close_menus(target: Option<Element>) {
     if let (None, Ok(Some(menu))) = (own, document().query_selector("details.menu[open]")) {
         // Fails for no name that a browser accepts.
         let _ = menu.remove_attribute("open");
+    }
+}
+
+/// Takes along the text that a button says it copies.
+fn copy(button: &Element) {
+    let text = button
+        .get_attribute("data-copies")
+        .and_then(|id| document().get_element_by_id(&id))
+        .and_then(|source| source.text_content());
+    if let Some(text) = text {
+        // A browser that refuses leaves the text selectable.
+        let _ = window().navigator().clipboard().write_text(&text);
+        if let Ok(Some(label)) = button.query_selector("[aria-live]") {
+            label.set_text_content(Some("Copied"));
+        }
+        // Fails for no name that a browser accepts.
+        let _ = button.set_attribute("data-copied", "");
     }
 }
 

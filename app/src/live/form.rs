@@ -2,13 +2,13 @@
 //! with `data-live`, and work by themselves before, or without, the WASM.
 
 use gloo_net::http::Request;
-use js_sys::Date;
+use js_sys::{Date, JSON, Reflect};
 use leptos::{
     ev,
     prelude::{document, location, window, window_event_listener},
     task::spawn_local,
 };
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
     Element, Event, FormData, HtmlElement, HtmlFormElement, HtmlInputElement, NodeList, SubmitEvent,
     UrlSearchParams,
@@ -32,6 +32,11 @@ enum Answer {
 pub fn take_over_forms() {
     // For as long as the page is there.
     window_event_listener(ev::submit, on_submit);
+    // What only we can show cannot be asked for before.
+    for button in document().document_element().iter().flat_map(|page| find(page, "[data-answer] [disabled]"))
+    {
+        unset(&button, "disabled");
+    }
     // Without the WASM a time that somebody types is one in UTC, and its hint says so.
     for note in document().document_element().iter().flat_map(|page| find(page, "[data-local-hint]")) {
         if let Some(hint) = note.get_attribute("data-local-hint") {
@@ -76,10 +81,26 @@ async fn post(form: &HtmlFormElement) -> Result<Answer, ApiError> {
         let error = answer.text().await.map_err(|_| ApiError::Unreachable)?;
         return Err(serde_json::from_str(&error).unwrap_or(ApiError::Internal));
     }
-    let Some(next) = answer.headers().get("location") else { return Ok(Answer::Here) };
+    let Some(next) = answer.headers().get("location") else {
+        if let Some(field) = form.get_attribute("data-answer") {
+            show_answer(form, &field, &answer.text().await.map_err(|_| ApiError::Unreachable)?);
+        }
+        return Ok(Answer::Here);
+    };
     // Refused only for an address that is none.
     let _ = location().assign(&next);
     Ok(Answer::Elsewhere)
+}
+
+/// Shows one field of the answer: what the server says only once.
+fn show_answer(form: &HtmlFormElement, field: &str, answer: &str) {
+    let value = JSON::parse(answer).and_then(|answer| Reflect::get(&answer, &field.into()));
+    for code in find(form, ".answer code") {
+        code.set_text_content(value.as_ref().ok().and_then(JsValue::as_string).as_deref());
+    }
+    for answer in find(form, ".answer") {
+        unset(&answer, "hidden");
+    }
 }
 
 /// What a person typed as a local time, as an instant: the server does not know their time zone.
@@ -94,6 +115,7 @@ fn name_instants(form: &HtmlFormElement, fields: &FormData) {
 
 fn posted(form: &HtmlFormElement) {
     hide_notice();
+    form.reset();
     if let Ok(Some(details)) = form.closest("details") {
         unset(&details, "open");
     }
@@ -113,7 +135,7 @@ fn posted(form: &HtmlFormElement) {
 /// Says what was wrong at the field that it was wrong with, or over the page.
 fn show_refusal(form: &HtmlFormElement, error: &ApiError) {
     if let ApiError::Invalid { field, message } = error
-        && let Ok(Some(note)) = form.query_selector(&format!("[data-note={field}]"))
+        && let Ok(Some(note)) = form.query_selector(&format!("[data-note='{field}']"))
         && let Ok(Some(of)) = note.closest(".field")
     {
         note.set_text_content(Some(message));

@@ -10,6 +10,7 @@ mod new_job;
 mod new_job_form;
 mod not_found;
 mod refusal;
+mod settings;
 mod sign_in;
 mod waiting;
 
@@ -19,4 +20,5 @@ pub use job::JobPage;
 pub use lanes::LanesPage;
 pub use new_job::NewJobPage;
 pub use not_found::NotFoundPage;
+pub use settings::SettingsPage;
 pub use sign_in::SignInPage;

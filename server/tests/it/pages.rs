@@ -54,6 +54,8 @@ async fn every_page_is_rendered_for_whoever_is_signed_in() {
         "/".to_owned(),
         "/?state=failed".to_owned(),
         "/new".to_owned(),
+        "/lanes".to_owned(),
+        "/settings".to_owned(),
         format!("/jobs/{done}"),
         format!("/jobs/{waiting}"),
     ] {

@@ -13,7 +13,7 @@ use self::{
     filters::BoardFilters,
     job_row::job_row,
 };
-use super::{Given, Mark, Shape, copy::Snippet, icon};
+use super::{Given, Mark, Shape, copy::snippet, icon};
 use crate::{
     api::{OlderJobs, ReadBoard},
     live::{Clock, Group, LiveState, ask, follow_board, replace_address, show_problem},
@@ -182,7 +182,7 @@ fn FirstJob() -> impl IntoView {
                 "Ask for one here, or from a program:"
             </p>
             <p><a class="button" data-kind="primary" href="/new">{icon(Shape::Plus)}"New job"</a></p>
-            <Snippet text=Signal::derive(move || curl_example(&origin.read())) />
+            {snippet("curl-example", move || curl_example(&origin.read()))}
             <p class="hint">"The token comes from " <code>"millrace token create"</code> "."</p>
         </section>
     }

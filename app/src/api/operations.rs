@@ -2,8 +2,9 @@
 
 use leptos::{prelude::*, server};
 
-use crate::model::{ApiError, CleanRequest, Cleaned, Kind, Operations, PauseRequest};
+use crate::model::{ApiError, CleanRequest, Cleaned, Kind, Operations};
 
+#[cfg(feature = "ssr")]
 const PAGE: &str = "/lanes";
 
 #[server(name = ReadOperations, input = server_fn::codec::GetUrl)]
@@ -17,7 +18,7 @@ pub async fn operations() -> Result<Operations, ApiError> {
 pub async fn pause_lane(lane: Kind, reason: String, #[server(default)] minutes: u32) -> Result<(), ApiError> {
     let (backend, person) = crate::backend::caller().await?;
     let until = (minutes > 0).then(|| crate::backend::in_minutes(minutes));
-    let done = backend.pause_lane(&person, lane, PauseRequest { reason, until }).await;
+    let done = backend.pause_lane(&person, lane, crate::model::PauseRequest { reason, until }).await;
     crate::backend::answer_form::<PauseLane, _>(&done, PAGE);
     done
 }

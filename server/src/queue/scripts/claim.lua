@@ -100,4 +100,8 @@ end
 if gone >= MOST_GONE then
   answer[1] = 0
 end
+if #answer > 1 then
+  -- What a runner that died had in its hands is forgotten some day.
+  redis.call('EXPIRE', KEYS[4], 86400)
+end
 return answer

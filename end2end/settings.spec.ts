@@ -32,7 +32,7 @@ test.describe("answers that the browser itself reports", () => {
     await page.getByText("New schedule").click();
     await page.getByLabel("Name").fill("Nightly build");
     await page.getByLabel("When").fill("at night");
-    await page.getByLabel("Repository").fill(repository);
+    await page.locator("#schedule-repository").fill(repository);
     await page.getByLabel("Script").fill("echo night");
     await page.getByRole("button", { name: "Make schedule" }).click();
     await expect(page.locator(".field[data-wrong]")).toHaveCount(1);

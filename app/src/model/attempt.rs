@@ -18,6 +18,7 @@ text_enum! {
 
 /// One execution of a job, numbered from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Attempt {
     pub attempt: u32,
     pub state: AttemptState,

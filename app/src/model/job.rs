@@ -58,6 +58,7 @@ text_enum! {
 
 /// A job as lists and live events carry it: everything but the text that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Job {
     pub id: JobId,
     pub kind: Kind,
@@ -122,6 +123,7 @@ impl Job {
 
 /// A job with what was asked for and its attempts, the latest last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct JobDetail {
     #[serde(flatten)]
     pub job: Job,
@@ -140,6 +142,7 @@ pub struct JobDetail {
 
 /// What to make a job of, as it arrives: nothing in it is checked yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct NewJob {
     pub kind: String,
@@ -186,6 +189,7 @@ impl NewJob {
 
 /// Which jobs to list. An empty filter lists all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(default)]
 pub struct JobFilter {
     pub state: Option<JobState>,
@@ -239,6 +243,7 @@ impl JobFilter {
 
 /// A page of jobs, the newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct JobPage {
     pub jobs: Vec<Job>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,6 +16,7 @@ text_enum! {
 
 /// One line of an attempt's output, without its line break.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Line {
     /// Counts from 1 within the attempt, without a gap.
     pub seq: u64,
@@ -30,6 +31,7 @@ pub struct Line {
 
 /// A run of consecutive lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct OutputPage {
     pub lines: Vec<Line>,
     /// How many lines the attempt has so far: the last line's seq, on this page or not.

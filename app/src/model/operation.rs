@@ -43,6 +43,7 @@ pub struct Minute {
 
 /// Stops a lane from starting jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct PauseRequest {
     pub reason: String,
@@ -52,6 +53,7 @@ pub struct PauseRequest {
 
 /// Removes jobs of a lane that have ended, or cancels and removes those that wait.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct CleanRequest {
     /// `succeeded`, `failed`, `canceled`, `queued` or `scheduled`.
@@ -64,6 +66,7 @@ pub struct CleanRequest {
 
 /// What a clean-up removed, or would remove.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Cleaned {
     pub state: JobState,
     pub jobs: u64,

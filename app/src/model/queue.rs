@@ -6,6 +6,7 @@ use super::{Job, JobId, Kind, Priority, Timestamp};
 
 /// A queue as people see it: one for each kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Lane {
     pub kind: Kind,
     /// How many attempts may run at once, over all runners.
@@ -27,6 +28,7 @@ pub struct Lane {
 
 /// How many jobs of one priority are queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Depth {
     pub priority: Priority,
     pub waiting: u32,
@@ -34,6 +36,7 @@ pub struct Depth {
 
 /// Why a lane starts nothing, and until when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Pause {
     pub reason: String,
     /// The login of who paused it; absent where Millrace did by itself.

@@ -6,6 +6,7 @@ use super::{JobId, Kind, Timestamp};
 
 /// A process that executes attempts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct RunnerInfo {
     pub name: String,
     pub version: String,
@@ -23,6 +24,7 @@ pub struct RunnerInfo {
 
 /// A job in a runner's hands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct RunnerJob {
     pub id: JobId,
     pub attempt: u32,

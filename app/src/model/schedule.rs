@@ -16,6 +16,7 @@ text_enum! {
 
 /// A job that is made at every time that a cron expression names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Schedule {
     pub id: ScheduleId,
     pub name: String,
@@ -42,6 +43,7 @@ pub struct Schedule {
 
 /// What to make a schedule of, as it arrives: nothing in it is checked yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct NewSchedule {
     pub name: String,

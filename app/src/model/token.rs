@@ -6,6 +6,7 @@ use super::{Timestamp, TokenId};
 
 /// A token without its secret, which was shown once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ApiToken {
     pub id: TokenId,
     pub name: String,
@@ -17,6 +18,7 @@ pub struct ApiToken {
 
 /// A token that was just made: the only answer that holds the secret.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct NewToken {
     #[serde(flatten)]
     pub info: ApiToken,
@@ -25,6 +27,7 @@ pub struct NewToken {
 
 /// What to make a token of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct TokenRequest {
     /// What it is for.

@@ -6,6 +6,7 @@ use super::Timestamp;
 
 /// What stands between a waiting job and its start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Waiting {
     /// What blocks it; what holds longest first. Empty when it is about to start.
     pub reasons: Vec<WaitReason>,
@@ -19,6 +20,7 @@ pub struct Waiting {
 
 /// One thing that keeps a job waiting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum WaitReason {
     /// It was asked for later.

@@ -13,6 +13,7 @@ use tokio::{
 
 use super::{
     job_stream::{HEARTBEAT_EVERY, LONGEST, event_stream, expired},
+    openapi::Refused,
     rest::Caller,
 };
 use crate::{
@@ -27,6 +28,25 @@ const FIGURES_AFTER: Duration = Duration::from_millis(300);
 /// Without a change they are sent this often: runners come and go unannounced.
 const FIGURES_EVERY: Duration = Duration::from_secs(10);
 
+/// Follow every job and lane that one may see.
+///
+/// Events: `job` (a job that was made or changed), `deleted` (the id of one that is gone), `line` (the newest line of a
+/// running job), `lane` (a lane that was paused, resumed or given other limits), `figures` (lanes and figures, after changes
+/// and every ten seconds).
+#[utoipa::path(
+    get,
+    path = "/api/jobs/stream",
+    tag = "jobs",
+    responses(
+        (
+            status = 200,
+            description = "Server-sent events",
+            body = String,
+            content_type = "text/event-stream"
+        ),
+        Refused
+    )
+)]
 pub(super) async fn board_stream(State(server): State<Arc<Server>>, Caller(person): Caller) -> Response {
     let visible = visible_to(&person);
     let mut changes = server.feed.subscribe();

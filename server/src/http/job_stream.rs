@@ -20,6 +20,7 @@ use tokio::{
 
 use super::{
     error::Problem,
+    openapi::Refused,
     rest::{Caller, Id, Parameters},
 };
 use crate::{
@@ -36,14 +37,37 @@ pub(super) const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
 /// Then the stream says so and ends; the client goes on from its cursor. It keeps no connection for ever.
 pub(super) const LONGEST: Duration = Duration::from_secs(3600);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct StreamQuery {
+    /// The present attempt if it is left out, or the next one of a job that waits.
     attempt: Option<u32>,
+    /// Only lines after this one.
     after: Option<u64>,
     /// `1`: lines come in arrays.
     batch: Option<u8>,
 }
 
+/// Follow what a job prints.
+///
+/// Events: `status` (the job, whenever it changes), `output` (a line, or with `batch=1` a list of lines; the event's id is the
+/// last line's `seq`), `done` (state, attempt and number of lines) at the end, and `error`. `Last-Event-ID` goes before
+/// `after`.
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}/stream",
+    tag = "output",
+    params(("id" = JobId, Path, description = "The job's id"), StreamQuery),
+    responses(
+        (
+            status = 200,
+            description = "Server-sent events",
+            body = String,
+            content_type = "text/event-stream"
+        ),
+        Refused
+    )
+)]
 pub(super) async fn job_stream(
     State(server): State<Arc<Server>>,
     Caller(person): Caller,

@@ -11,6 +11,7 @@ use axum::{
 
 use super::{
     error::Problem,
+    openapi::Refused,
     rest::{Answer, Caller, JsonBody},
 };
 use crate::backend::Server;
@@ -31,11 +32,30 @@ impl<S: Send + Sync> FromRequestParts<S> for LaneName {
     }
 }
 
+/// List lanes.
+#[utoipa::path(
+    get,
+    path = "/api/lanes",
+    tag = "lanes",
+    operation_id = "list_lanes",
+    responses((status = 200, description = "The lanes", body = [Lane]), Refused)
+)]
 pub(super) async fn list(State(server): State<Arc<Server>>, Caller(_): Caller) -> Answer<Vec<Lane>> {
     Ok(Json(server.lanes().await?))
 }
 
+/// Start no more jobs of a lane; for owners.
+///
 /// Answers with the lane as it is afterwards.
+#[utoipa::path(
+    post,
+    path = "/api/lanes/{lane}/pause",
+    tag = "lanes",
+    operation_id = "pause_lane",
+    params(("lane" = Kind, Path, description = "The lane")),
+    request_body = PauseRequest,
+    responses((status = 200, description = "The lane", body = Lane), Refused)
+)]
 pub(super) async fn pause(
     State(server): State<Arc<Server>>,
     Caller(person): Caller,
@@ -46,6 +66,15 @@ pub(super) async fn pause(
     find(&server, lane).await
 }
 
+/// Start jobs of a lane again; for owners.
+#[utoipa::path(
+    post,
+    path = "/api/lanes/{lane}/resume",
+    tag = "lanes",
+    operation_id = "resume_lane",
+    params(("lane" = Kind, Path, description = "The lane")),
+    responses((status = 200, description = "The lane", body = Lane), Refused)
+)]
 pub(super) async fn resume(
     State(server): State<Arc<Server>>,
     Caller(person): Caller,
@@ -55,6 +84,16 @@ pub(super) async fn resume(
     find(&server, lane).await
 }
 
+/// Remove jobs of a lane by state and age; for owners.
+#[utoipa::path(
+    post,
+    path = "/api/lanes/{lane}/clean",
+    tag = "lanes",
+    operation_id = "clean_lane",
+    params(("lane" = Kind, Path, description = "The lane")),
+    request_body = CleanRequest,
+    responses((status = 200, description = "What was removed, or would be", body = Cleaned), Refused)
+)]
 pub(super) async fn clean(
     State(server): State<Arc<Server>>,
     Caller(person): Caller,

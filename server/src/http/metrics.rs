@@ -16,11 +16,27 @@ use super::{
     KnownTokens,
     address::{self, ClientAddress},
     error::Problem,
+    openapi::Refused,
     session,
 };
 use crate::{config::ServerConfig, lifecycle::Lifecycle, metrics};
 
-/// What a server tells.
+/// Figures for Prometheus, for owners and for whoever asks on the same machine.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operation",
+    operation_id = "metrics",
+    responses(
+        (
+            status = 200,
+            description = "The text format of Prometheus",
+            body = String,
+            content_type = "text/plain"
+        ),
+        Refused
+    )
+)]
 pub(super) async fn of_server(
     State(lifecycle): State<Lifecycle>,
     Extension(address): Extension<ClientAddress>,

@@ -2,6 +2,7 @@
 
 mod address;
 mod board_stream;
+mod docs;
 mod error;
 mod guard;
 mod health;
@@ -10,9 +11,12 @@ mod known_tokens;
 mod lanes;
 mod limit;
 mod metrics;
+mod openapi;
+mod output;
 mod pages;
 mod rest;
 mod router;
+mod runners;
 mod schedules;
 pub mod session;
 mod site;

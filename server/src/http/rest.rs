@@ -4,11 +4,10 @@ use std::{str::FromStr, sync::Arc};
 
 use app::{
     backend::Backend,
-    model::{ApiError, Attempt, Job, JobDetail, JobFilter, JobId, JobPage, Line, NewJob, Person, Trigger},
+    model::{ApiError, Attempt, Job, JobDetail, JobFilter, JobId, JobPage, NewJob, Person, Trigger},
 };
 use axum::{
     Json,
-    body::{Body, Bytes},
     extract::{
         FromRequest, FromRequestParts, OriginalUri, Path, Query, Request, State, rejection::JsonRejection,
     },
@@ -16,13 +15,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, de::DeserializeOwned};
+use utoipa::ToSchema;
 
-use super::error::Problem;
+use super::{error::Problem, openapi::Refused};
 use crate::{backend::Server, lifecycle::Submitted};
 
-/// How many lines a request for output gets when it does not say, and at most.
-const LINES: u64 = 1000;
-const MOST_LINES: u64 = 5000;
 /// How many jobs one request can make.
 const MOST_JOBS: usize = 1000;
 
@@ -97,13 +94,29 @@ pub(super) async fn wrong_method() -> Problem {
 }
 
 /// A job, or a list of them, which is taken as a whole or not at all.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(untagged)]
 pub(super) enum OneOrMany {
     Many(Vec<NewJob>),
     One(Box<NewJob>),
 }
 
+/// Make a job, or several that are taken as a whole.
+#[utoipa::path(
+    post,
+    path = "/api/jobs",
+    tag = "jobs",
+    request_body = OneOrMany,
+    responses(
+        (status = 201, description = "The new job; for a list of jobs, `{jobs}`", body = Job),
+        (
+            status = 200,
+            description = "The job that an earlier request with this idempotency key made",
+            body = Job
+        ),
+        Refused
+    )
+)]
 pub(super) async fn create_job(
     State(server): State<Arc<Server>>,
     Caller(person): Caller,
@@ -137,6 +150,14 @@ pub(super) async fn create_job(
     Ok(response)
 }
 
+/// List jobs, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/jobs",
+    tag = "jobs",
+    params(JobFilter),
+    responses((status = 200, description = "A page", body = JobPage), Refused)
+)]
 pub(super) async fn list_jobs(
     State(server): State<Arc<Server>>,
     Caller(person): Caller,
@@ -145,7 +166,16 @@ pub(super) async fn list_jobs(
     Ok(Json(server.jobs(&person, &filter).await?))
 }
 
+/// Get a job.
+///
 /// Takes the last eight digits of an id too, as lists show it to people.
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}",
+    tag = "jobs",
+    params(("id" = String, Path, description = "The job's id, or its last eight digits")),
+    responses((status = 200, description = "The job", body = JobDetail), Refused)
+)]
 pub(super) async fn get_job(
     State(server): State<Arc<Server>>,
     Caller(person): Caller,
@@ -156,7 +186,16 @@ pub(super) async fn get_job(
     Ok(Json(server.job(&person, id).await?))
 }
 
+/// Cancel a job.
+///
 /// Answers with the job as it is afterwards: a running one is still running until its runner has stopped it.
+#[utoipa::path(
+    post,
+    path = "/api/jobs/{id}/cancel",
+    tag = "jobs",
+    params(("id" = JobId, Path, description = "The job's id")),
+    responses((status = 200, description = "The job", body = Job), Refused)
+)]
 pub(super) async fn cancel_job(
     State(server): State<Arc<Server>>,
     Caller(person): Caller,
@@ -166,6 +205,14 @@ pub(super) async fn cancel_job(
     Ok(Json(server.lifecycle.find(&person, id).await?))
 }
 
+/// Run a job that has ended once more.
+#[utoipa::path(
+    post,
+    path = "/api/jobs/{id}/retry",
+    tag = "jobs",
+    params(("id" = JobId, Path, description = "The job's id")),
+    responses((status = 200, description = "The job", body = Job), Refused)
+)]
 pub(super) async fn retry_job(
     State(server): State<Arc<Server>>,
     Caller(person): Caller,
@@ -175,6 +222,14 @@ pub(super) async fn retry_job(
     Ok(Json(server.lifecycle.find(&person, id).await?))
 }
 
+/// Delete a job that has ended, with all that it printed.
+#[utoipa::path(
+    delete,
+    path = "/api/jobs/{id}",
+    tag = "jobs",
+    params(("id" = JobId, Path, description = "The job's id")),
+    responses((status = 204, description = "It is deleted"), Refused)
+)]
 pub(super) async fn delete_job(
     State(server): State<Arc<Server>>,
     Caller(person): Caller,
@@ -184,106 +239,18 @@ pub(super) async fn delete_job(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// List a job's attempts, the first one first.
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}/attempts",
+    tag = "jobs",
+    params(("id" = JobId, Path, description = "The job's id")),
+    responses((status = 200, description = "The attempts", body = [Attempt]), Refused)
+)]
 pub(super) async fn list_attempts(
     State(server): State<Arc<Server>>,
     Caller(person): Caller,
     Id(id): Id,
 ) -> Answer<Vec<Attempt>> {
     Ok(Json(server.job(&person, id).await?.attempts))
-}
-
-#[derive(Deserialize)]
-pub(super) struct OutputQuery {
-    attempt: Option<u32>,
-    #[serde(default)]
-    after: u64,
-    limit: Option<u64>,
-}
-
-/// Stored lines are JSON already and are sent on as they are.
-pub(super) async fn get_output(
-    State(server): State<Arc<Server>>,
-    Caller(person): Caller,
-    Id(id): Id,
-    Parameters(query): Parameters<OutputQuery>,
-) -> Result<Response, Problem> {
-    let attempt = match query.attempt {
-        Some(attempt) => attempt,
-        None => server.lifecycle.find(&person, id).await?.attempt,
-    };
-    let pages = server.pages(&person, id, attempt).await?;
-    let limit = query.limit.unwrap_or(LINES).clamp(1, MOST_LINES);
-    let page = pages.after(query.after, limit).await.map_err(unreadable)?;
-    let mut body = b"{\"lines\":[".to_vec();
-    for (index, block) in page.blocks.iter().enumerate() {
-        if index > 0 {
-            body.push(b',');
-        }
-        body.extend_from_slice(&block.as_json_items());
-    }
-    body.extend_from_slice(format!("],\"total\":{}", page.total).as_bytes());
-    if let Some(next) = page.next {
-        body.extend_from_slice(format!(",\"next\":{next}").as_bytes());
-    }
-    body.push(b'}');
-    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
-}
-
-#[derive(Deserialize)]
-pub(super) struct TextQuery {
-    attempt: Option<u32>,
-}
-
-/// The whole output as text, as a download; read and sent block by block.
-pub(super) async fn get_output_text(
-    State(server): State<Arc<Server>>,
-    Caller(person): Caller,
-    Id(id): Id,
-    Parameters(query): Parameters<TextQuery>,
-) -> Result<Response, Problem> {
-    let job = server.lifecycle.find(&person, id).await?;
-    let attempt = query.attempt.unwrap_or(job.attempt);
-    server.pages(&person, id, attempt).await?;
-    let reader = Arc::clone(&server);
-    let text = async_stream::stream! {
-        let mut cursor = 0;
-        loop {
-            let blocks = match reader.hub.reader().read(id, attempt, cursor).await {
-                Ok(blocks) => blocks,
-                // An error in the middle breaks the download off, so that nobody takes it for the whole.
-                Err(error) => {
-                    yield Err(error);
-                    break;
-                }
-            };
-            let Some(last) = blocks.last() else { break };
-            cursor = last.last;
-            for block in blocks {
-                yield Ok(text_of(&block.lines));
-            }
-        }
-    };
-    let name = format!("attachment; filename=\"millrace-{}-{attempt}.txt\"", id.short());
-    let headers =
-        [(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, Body::from_stream(text)).into_response())
-}
-
-/// Stored lines as the program printed them; the pieces of a long line are put together again.
-fn text_of(lines: &[u8]) -> Bytes {
-    let mut text = Vec::with_capacity(lines.len());
-    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        if let Ok(line) = serde_json::from_slice::<Line>(line) {
-            text.extend_from_slice(line.line.as_bytes());
-            if !line.continues {
-                text.push(b'\n');
-            }
-        }
-    }
-    text.into()
-}
-
-fn unreadable(error: anyhow::Error) -> Problem {
-    tracing::error!(error = format!("{error:#}"), "the output cannot be read");
-    ApiError::Internal.into()
 }

@@ -6,7 +6,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{MethodFilter, delete, get, on, post},
+    routing::{MethodFilter, get, on, post},
 };
 use tower_http::{
     catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer,
@@ -17,12 +17,15 @@ use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 use super::{
     address, board_stream, error, guard, health, job_stream, lanes,
     limit::{self, Limits},
-    metrics,
+    metrics, openapi, output,
     pages::Pages,
-    rest, schedules, session,
+    rest, runners, schedules, session,
     site::Site,
     tokens,
 };
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
 use crate::{backend::Server, db::sessions::PostgresSessions};
 
 /// The whole web side.
@@ -39,34 +42,50 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .layer(middleware::from_fn_with_state(Arc::clone(&limits), limit::failures))
         .with_state(Arc::clone(&server));
 
-    let api = Router::new()
-        .route("/api/jobs", get(rest::list_jobs).post(rest::create_job))
-        .route("/api/jobs/{id}", get(rest::get_job).delete(rest::delete_job))
-        .route("/api/jobs/{id}/cancel", post(rest::cancel_job))
-        .route("/api/jobs/{id}/retry", post(rest::retry_job))
-        .route("/api/jobs/{id}/attempts", get(rest::list_attempts))
-        .route("/api/jobs/{id}/output", get(rest::get_output))
-        .route("/api/jobs/{id}/output.txt", get(rest::get_output_text))
-        .route("/api/lanes", get(lanes::list))
-        .route("/api/lanes/{lane}/pause", post(lanes::pause))
-        .route("/api/lanes/{lane}/resume", post(lanes::resume))
-        .route("/api/lanes/{lane}/clean", post(lanes::clean))
-        .route("/api/schedules", get(schedules::list_schedules).post(schedules::create_schedule))
-        .route("/api/schedules/{id}", delete(schedules::delete_schedule))
-        .route("/api/tokens", get(tokens::list_tokens).post(tokens::create_token))
-        .route("/api/tokens/{id}", delete(tokens::delete_token))
+    // With their descriptions, which become one document.
+    let (api, mut document) = OpenApiRouter::with_openapi(openapi::Base::openapi())
+        .routes(routes!(rest::list_jobs, rest::create_job))
+        .routes(routes!(rest::get_job, rest::delete_job))
+        .routes(routes!(rest::cancel_job))
+        .routes(routes!(rest::retry_job))
+        .routes(routes!(rest::list_attempts))
+        .routes(routes!(output::get_output))
+        .routes(routes!(output::get_output_text))
+        .routes(routes!(lanes::list))
+        .routes(routes!(lanes::pause))
+        .routes(routes!(lanes::resume))
+        .routes(routes!(lanes::clean))
+        .routes(routes!(runners::list_runners))
+        .routes(routes!(schedules::list_schedules, schedules::create_schedule))
+        .routes(routes!(schedules::delete_schedule))
+        .routes(routes!(tokens::list_tokens, tokens::create_token))
+        .routes(routes!(tokens::delete_token))
+        .split_for_parts();
+    let api = api
         .route("/api/{*path}", get(rest::no_such_route).fallback(rest::no_such_route))
         .method_not_allowed_fallback(rest::wrong_method)
         .with_state(Arc::clone(&server));
 
     // Apart from the rest, because each layer around a body costs a live line some time, and none of them is for streams.
-    let streams = Router::new()
-        .route("/api/jobs/stream", get(board_stream::board_stream))
-        .route("/api/jobs/{id}/stream", get(job_stream::job_stream))
+    let (streams, described) = OpenApiRouter::new()
+        .routes(routes!(board_stream::board_stream))
+        .routes(routes!(job_stream::job_stream))
+        .split_for_parts();
+    document.merge(described);
+    let streams = streams
         .method_not_allowed_fallback(rest::wrong_method)
         .layer(middleware::from_fn(guard::same_origin))
         .layer(session_layer(&server))
         .with_state(Arc::clone(&server));
+
+    // For whoever looks after the server: without a session, and never refused for being many.
+    let (operation, described) = OpenApiRouter::new()
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .with_state(Arc::clone(&server))
+        .merge(OpenApiRouter::new().routes(routes!(metrics::of_server)).with_state(server.lifecycle.clone()))
+        .split_for_parts();
+    document.merge(described);
 
     // The server functions in `app/src/api`, each at its own address below `/api`.
     let mut functions = Router::new();
@@ -88,6 +107,7 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
     Ok(Router::new()
         .merge(sign_in)
         .merge(api)
+        .merge(openapi::routes(document)?)
         .merge(functions)
         .merge(pages)
         .layer(middleware::from_fn(guard::same_origin))
@@ -102,9 +122,7 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .layer(TraceLayer::new_for_http())
         .merge(streams)
         .merge(site.routes())
-        .route("/healthz", get(health::alive))
-        .route("/metrics", get(metrics::of_server).with_state(server.lifecycle.clone()))
-        .route("/readyz", get(health::ready).with_state(server))
+        .merge(operation)
         .layer(middleware::from_fn_with_state(server_config, address::find))
         .layer(middleware::from_fn(guard::security_headers))
         .layer(CatchPanicLayer::custom(error::panicked)))

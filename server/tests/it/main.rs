@@ -13,6 +13,7 @@ mod jobs_api;
 mod lanes;
 mod limits;
 mod metrics;
+mod openapi;
 mod operations;
 mod output;
 mod pages;

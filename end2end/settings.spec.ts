@@ -30,15 +30,15 @@ test.describe("answers that the browser itself reports", () => {
     await signIn(page, millrace);
     await page.goto(`${millrace.address}/settings`);
     await page.getByText("New schedule").click();
-    await page.getByLabel("Name").fill("Nightly build");
-    await page.getByLabel("When").fill("at night");
-    await page.locator("#schedule-repository").fill(repository);
+    await page.getByLabel("Name", { exact: true }).fill("Nightly build");
+    await page.getByLabel("When", { exact: true }).fill("at night");
+    await page.getByLabel("Repository", { exact: true }).fill(repository);
     await page.getByLabel("Script").fill("echo night");
     await page.getByRole("button", { name: "Make schedule" }).click();
     await expect(page.locator(".field[data-wrong]")).toHaveCount(1);
     await expect(page.getByLabel("Script")).toHaveValue("echo night");
 
-    await page.getByLabel("When").fill("0 3 * * *");
+    await page.getByLabel("When", { exact: true }).fill("0 3 * * *");
     await page.getByRole("button", { name: "Make schedule" }).click();
     const row = page.getByRole("listitem").filter({ hasText: "Nightly build" });
     await expect(row.getByText(/Next in/)).toBeVisible();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Timestamp, text_enum::text_enum};
+use super::{AgentRun, Timestamp, text_enum::text_enum};
 
 text_enum! {
     /// How one execution of a job stands.
@@ -38,4 +38,7 @@ pub struct Attempt {
     /// How many lines it printed; known once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<u64>,
+    /// What the agent did, for a job of kind `agent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentRun>,
 }

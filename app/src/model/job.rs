@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attempt, JobId, Timestamp, Waiting, address::address, text_enum::text_enum};
+use super::{AgentOutcome, Attempt, JobId, Timestamp, Waiting, address::address, text_enum::text_enum};
 
 text_enum! {
     /// What a job does; each kind has its own lane.
@@ -103,6 +103,18 @@ pub struct Job {
     pub exit_code: Option<i32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// How the latest attempt of an agent ended, more exactly than `state`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<AgentOutcome>,
+    /// The branch that an agent's work is published on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The job that this one continues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<JobId>,
+    /// The first job of the conversation that this one belongs to, where there is more than one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<JobId>,
     /// Somebody asked a running job to stop; it is on its way.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel_requested: bool,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Timestamp, text_enum::text_enum};
+use super::{Step, Timestamp, text_enum::text_enum};
 
 text_enum! {
     /// Where a line came from.
@@ -27,6 +27,9 @@ pub struct Line {
     /// The program's line was longer: the next line of this stream goes on with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub continues: bool,
+    /// What an agent's line means, where its adapter understood it. A line in pieces has them at its last piece.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
 }
 
 /// A run of consecutive lines.

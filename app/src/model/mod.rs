@@ -1,6 +1,7 @@
 //! The words of Millrace as serde types: what goes over the wire to the browser and through the API.
 
 mod address;
+mod agent_run;
 mod attempt;
 mod error;
 mod ids;
@@ -12,12 +13,14 @@ mod runner;
 #[cfg(test)]
 pub(crate) mod sample;
 mod schedule;
+mod step;
 mod text_enum;
 mod time;
 mod token;
 mod user;
 mod waiting;
 
+pub use agent_run::{AgentOutcome, AgentRun, ChangeFigures, Protection};
 pub use attempt::{Attempt, AttemptState};
 pub use error::ApiError;
 pub use ids::{JobId, ScheduleId, TokenId, UserId};
@@ -27,6 +30,7 @@ pub use operation::{CleanRequest, Cleaned, FailureGroup, Minute, Operations, Pau
 pub use queue::{Board, Depth, Figures, Lane, LastLine, Pause};
 pub use runner::{RunnerInfo, RunnerJob};
 pub use schedule::{Missed, NewSchedule, Schedule};
+pub use step::{Step, Usage};
 pub use text_enum::UnknownWord;
 pub use time::Timestamp;
 pub use token::{ApiToken, NewToken, TokenRequest};

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use app::model::{Attempt, JobId};
-use sqlx::{PgExecutor, Result};
+use app::model::{AgentRun, Attempt, JobId};
+use sqlx::{PgExecutor, Result, types::Json};
 
 use super::{signed, timestamp, unreadable, unsigned};
 
 /// All attempts of a job, the latest last.
 pub async fn of_job(db: impl PgExecutor<'_>, id: JobId) -> Result<Vec<Attempt>> {
     let rows = sqlx::query!(
-        "SELECT attempt, state, runner, started_at, finished_at, exit_code, error, commit, lines
-         FROM attempts WHERE job_id = $1 ORDER BY attempt",
+        r#"SELECT attempt, state, runner, started_at, finished_at, exit_code, error, commit, lines, agent AS "agent: Json<AgentRun>"
+         FROM attempts WHERE job_id = $1 ORDER BY attempt"#,
         id.as_uuid(),
     )
     .fetch_all(db)
@@ -28,6 +28,7 @@ pub async fn of_job(db: impl PgExecutor<'_>, id: JobId) -> Result<Vec<Attempt>> 
                 error: row.error,
                 commit: row.commit,
                 lines: row.lines.and_then(|lines| u64::try_from(lines).ok()),
+                agent: row.agent.map(|Json(agent)| agent),
             })
         })
         .collect()

@@ -39,6 +39,10 @@ pub struct JobRow {
     pub failures: i32,
     pub losses: i32,
     pub backoff_ms: i32,
+    pub outcome: Option<String>,
+    pub branch: Option<String>,
+    pub parent_id: Option<Uuid>,
+    pub thread_id: Option<Uuid>,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -68,6 +72,10 @@ impl TryFrom<JobRow> for Job {
             progress: row.progress.and_then(|percent| u8::try_from(percent).ok()),
             exit_code: row.exit_code,
             error: row.error,
+            outcome: row.outcome.map(|word| word.parse().map_err(unreadable)).transpose()?,
+            branch: row.branch,
+            parent: row.parent_id.map(JobId::from_uuid),
+            thread: row.thread_id.map(JobId::from_uuid),
             cancel_requested: row.cancel_requested_at.is_some(),
             revision: row.revision,
         })

@@ -13,7 +13,14 @@ use crate::{
 /// A line of Millrace's own that stands in the place of an attempt's output, as a chunk.
 pub fn notice(text: &str) -> std::io::Result<Vec<u8>> {
     let timestamp = Timestamp(chrono::Utc::now().timestamp_millis());
-    let line = Line { seq: 1, timestamp, stream: Stream::System, line: text.to_owned(), continues: false };
+    let line = Line {
+        seq: 1,
+        timestamp,
+        stream: Stream::System,
+        line: text.to_owned(),
+        continues: false,
+        steps: Vec::new(),
+    };
     let mut line = serde_json::to_vec(&line)?;
     line.push(b'\n');
     zstd::bulk::compress(&line, ZSTD_LEVEL)

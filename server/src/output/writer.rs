@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use app::model::{JobId, Line, Stream, Timestamp};
+use app::model::{JobId, Line, Step, Stream, Timestamp};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, sleep_until},
@@ -59,6 +59,7 @@ pub struct PrintedLine {
     pub stream: Stream,
     pub text: String,
     pub continues: bool,
+    pub steps: Vec<Step>,
 }
 
 /// Which attempt is written, by whom, and how much is kept.
@@ -196,6 +197,7 @@ impl Writer {
             stream: line.stream,
             line: line.text,
             continues: line.continues,
+            steps: line.steps,
         };
         // Writing a plain struct into memory has no way to fail.
         let _ = serde_json::to_writer(&mut self.unarchived, &line);

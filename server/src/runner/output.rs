@@ -35,6 +35,7 @@ impl AttemptOutput {
             stream: Stream::System,
             text: text.into(),
             continues: false,
+            steps: Vec::new(),
         })
         .await;
     }

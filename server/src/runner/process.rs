@@ -160,6 +160,7 @@ async fn listen(
                 stream,
                 text: piece.text.into_owned(),
                 continues: piece.continues,
+                steps: Vec::new(),
             });
         });
         for line in lines.drain(..) {
@@ -167,7 +168,13 @@ async fn listen(
         }
     }
     splitter.finish(|piece| {
-        lines.push(PrintedLine { timestamp: now(), stream, text: piece.text.into_owned(), continues: false });
+        lines.push(PrintedLine {
+            timestamp: now(),
+            stream,
+            text: piece.text.into_owned(),
+            continues: false,
+            steps: Vec::new(),
+        });
     });
     for line in lines {
         output.line(line).await;

@@ -294,6 +294,7 @@ impl Ghost {
             stream: Stream::Stdout,
             text: text.to_owned(),
             continues: false,
+            steps: Vec::new(),
         };
         self.lines.send(line).await.is_ok()
     }

@@ -79,6 +79,7 @@ mod tests {
             error: Some("exit code 3.".to_owned()),
             commit: Some("0123456789abcdef".to_owned()),
             lines: Some(42),
+            agent: None,
         };
         assert_eq!(summary(&attempt), "exit code 3 · on mill-1 · commit 0123456789ab · 42 lines");
     }

@@ -85,6 +85,7 @@ mod tests {
                 error: None,
                 commit: None,
                 lines: None,
+                agent: None,
             };
             assert_eq!(first_window(&[attempt], 1), window);
         }

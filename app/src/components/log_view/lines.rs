@@ -163,6 +163,7 @@ mod tests {
                 stream: Stream::Stdout,
                 line: format!("line {seq}"),
                 continues: false,
+                steps: Vec::new(),
             })
             .collect()
     }

@@ -46,3 +46,4 @@ CREATE TABLE agent_quotas (
     -- How often in a row it was used up again without the provider naming a time; each makes the pause longer.
     strikes    integer NOT NULL DEFAULT 0
 );
+CREATE INDEX jobs_parked ON jobs (run_at) WHERE state = 'parked';

@@ -57,22 +57,33 @@ impl Server {
         new: NewJob,
         trigger: Trigger,
     ) -> Result<Submitted, ApiError> {
-        let request = JobRequest::parse(new, trigger, &RequestRules::new(&self.config))?;
+        let (new, conversation) = self.lifecycle.continued(person, new).await?;
+        let rules = RequestRules::new(&self.config);
+        let request = match conversation {
+            None => JobRequest::parse(new, trigger, &rules)?,
+            Some(conversation) => JobRequest::parse(new, Trigger::FollowUp, &rules)?.continuing(conversation),
+        };
         self.lifecycle.submit(person, &request).await
     }
 
     /// Makes many jobs: all of them, or none.
     pub async fn submit_all(&self, person: &Person, new: Vec<NewJob>) -> Result<Vec<Job>, ApiError> {
         let rules = RequestRules::new(&self.config);
-        let requests: Result<Vec<JobRequest>, ApiError> =
-            new.into_iter().map(|new| JobRequest::parse(new, Trigger::Api, &rules)).collect();
-        self.lifecycle.submit_all(person, &requests?).await
+        let mut requests = Vec::with_capacity(new.len());
+        for new in new {
+            if new.parent.is_some() {
+                return Err(ApiError::invalid(
+                    "parent",
+                    "A list makes new jobs. Ask for a follow-up by itself.",
+                ));
+            }
+            requests.push(JobRequest::parse(new, Trigger::Api, &rules)?);
+        }
+        self.lifecycle.submit_all(person, &requests).await
     }
 
-    /// The lanes of the kinds that can be asked for.
     pub async fn lanes(&self) -> Result<Vec<Lane>, ApiError> {
-        let lanes = self.lifecycle.lanes().await?;
-        Ok(lanes.into_iter().filter(|lane| lane.kind != Kind::Agent).collect())
+        self.lifecycle.lanes().await
     }
 
     pub async fn figures(&self, visible: Visible) -> Result<Figures, ApiError> {

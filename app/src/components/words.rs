@@ -83,6 +83,20 @@ pub fn repository_name(address: &str) -> &str {
     }
 }
 
+/// An agent's name as people write it.
+pub fn agent_title(name: &str) -> &str {
+    match name {
+        "claude" => "Claude Code",
+        "codex" => "Codex",
+        "gemini" => "Gemini CLI",
+        "qwen" => "Qwen Code",
+        "opencode" => "OpenCode",
+        "aider" => "Aider",
+        "demo" => "Demo agent",
+        custom => custom,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,7 @@ text_enum! {
 
 text_enum! {
     JobState {
-        /// Waits for a time: a delayed start or the pause before a retry.
+        /// Waits for a time (a delayed start or the pause before a retry), or for the job before it in its conversation.
         Scheduled = "scheduled",
         Queued = "queued",
         Running = "running",
@@ -165,6 +165,8 @@ pub struct NewJob {
     pub prompt: Option<String>,
     pub agent: Option<String>,
     pub model: Option<String>,
+    /// The job to continue: same repository, branch and, where the agent can, conversation.
+    pub parent: Option<String>,
     pub priority: Option<String>,
     pub max_attempts: Option<u32>,
     /// The pause before the second attempt, in milliseconds; doubled before each further one.

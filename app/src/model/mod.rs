@@ -27,7 +27,7 @@ pub use ids::{JobId, ScheduleId, TokenId, UserId};
 pub use job::{Job, JobDetail, JobFilter, JobPage, JobState, Kind, NewJob, Priority, Trigger};
 pub use line::{Line, OutputPage, Stream, Window};
 pub use operation::{CleanRequest, Cleaned, FailureGroup, Minute, Operations, PauseRequest};
-pub use queue::{Board, Depth, Figures, Lane, LastLine, Pause};
+pub use queue::{Board, Depth, Figures, Lane, LastLine, Pause, UsedUp};
 pub use runner::{RunnerInfo, RunnerJob};
 pub use schedule::{Missed, NewSchedule, Schedule};
 pub use step::{Step, Usage};

@@ -24,6 +24,22 @@ pub struct Lane {
     pub depth: Vec<Depth>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<Pause>,
+    /// Agents whose quota is used up; their jobs are parked until it is there again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotas: Vec<UsedUp>,
+}
+
+/// An agent whose provider says that the quota is used up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct UsedUp {
+    pub agent: String,
+    /// What the provider said.
+    pub reason: String,
+    /// When its jobs are tried again.
+    pub until: Timestamp,
+    /// How many jobs wait for it.
+    pub parked: u32,
 }
 
 /// How many jobs of one priority are queued.

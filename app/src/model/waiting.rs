@@ -27,6 +27,10 @@ pub enum WaitReason {
     RunAt { at: Timestamp },
     /// An attempt failed; the next one starts after a pause.
     Retry { at: Timestamp, attempt: u32 },
+    /// The agent's provider says that the quota is used up.
+    Quota { agent: String, until: Timestamp },
+    /// Another job of the same conversation has to end first.
+    Conversation,
     /// The lane is paused.
     Paused {
         why: String,

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use crate::{
     components::{
         time::{rough_text, when_text},
-        words::sentence,
+        words::{agent_title, sentence},
     },
     model::{Timestamp, WaitReason, Waiting},
 };
@@ -32,6 +32,14 @@ fn reason_text(reason: &WaitReason, now: Timestamp) -> String {
         WaitReason::Retry { at, attempt } => {
             format!("The attempt before failed. Attempt {attempt} is queued {}.", when_text(*at, Some(now)))
         }
+        WaitReason::Quota { agent, until } => {
+            format!(
+                "The quota of {} is used up. It goes on by itself {}.",
+                agent_title(agent),
+                when_text(*until, Some(now))
+            )
+        }
+        WaitReason::Conversation => "Another job of this conversation runs first.".to_owned(),
         WaitReason::Paused { why, until: Some(until) } => {
             format!("The lane is paused: {} It goes on {}.", sentence(why), when_text(*until, Some(now)))
         }

@@ -180,6 +180,7 @@ impl Settings {
             database: self.section("database")?,
             redis: self.section("redis")?,
             queue: self.section("queue")?,
+            agents: self.section("agents")?,
             runner: self.section("runner")?,
             limits: self.section("limits")?,
             output: self.section("output")?,

@@ -2,10 +2,12 @@
 //!
 //! The file that ships with the source is compiled in and holds the defaults, so there is one place for them.
 
+mod agents;
 mod error;
 mod load;
 mod sections;
 
+pub use agents::{AgentsConfig, BUILT_IN};
 pub use error::ConfigError;
 pub use load::{Overrides, load};
 pub use sections::{
@@ -21,6 +23,7 @@ pub struct Config {
     pub redis: RedisConfig,
     pub queue: QueueConfig,
     pub runner: RunnerConfig,
+    pub agents: AgentsConfig,
     pub limits: LimitsConfig,
     pub output: OutputConfig,
     pub retention: RetentionConfig,

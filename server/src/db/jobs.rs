@@ -146,9 +146,20 @@ pub struct NewJobRow {
     pub run_at: Option<DateTime<Utc>>,
     pub script: Option<String>,
     pub prompt: Option<String>,
+    pub conversation: Option<Conversation>,
 }
 
-/// Makes jobs, `queued`, or `scheduled` when their time is still to come: the rows must be committed before ids go to Redis.
+/// What a job goes on with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    pub parent: JobId,
+    /// The first job of them all.
+    pub thread: JobId,
+    /// Where the work so far was published.
+    pub branch: Option<String>,
+}
+
+/// Makes jobs, `queued`, or `scheduled` when their time is still to come or another job of their conversation has not ended: the rows must be committed before ids go to Redis.
 pub async fn insert(db: impl PgExecutor<'_>, new: &[NewJobRow]) -> Result<Vec<OwnedJob>> {
     fn column<T>(new: &[NewJobRow], field: impl Fn(&NewJobRow) -> T) -> Vec<T> {
         new.iter().map(field).collect()
@@ -158,18 +169,24 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &[NewJobRow]) -> Result<Vec<Ow
         "WITH given AS (
              SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::smallint[], $4::integer[], $5::integer[], $6::text[],
                                   $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::uuid[], $13::text[],
-                                  $14::timestamptz[], $15::text[], $16::text[])
+                                  $14::timestamptz[], $15::text[], $16::text[], $17::uuid[], $18::uuid[], $19::text[])
                  AS given (id, kind, priority, max_attempts, backoff_ms, title, repository, git_ref, agent, model, trigger,
-                           created_by, requested_by, run_at, script, prompt)
+                           created_by, requested_by, run_at, script, prompt, parent_id, thread_id, branch)
          ), requests AS (
              INSERT INTO job_requests (job_id, script, prompt) SELECT id, script, prompt FROM given
+         ), placed AS (
+             SELECT *, run_at > now() IS TRUE OR thread_id IS NOT NULL AND EXISTS (
+                        SELECT FROM jobs AS before WHERE before.finished_at IS NULL
+                        AND (before.thread_id = given.thread_id OR before.id = given.thread_id)) AS is_later
+             FROM given
          )
          INSERT INTO jobs (id, kind, state, priority, max_attempts, backoff_ms, title, repository, git_ref, agent, model,
-                           trigger, created_by, requested_by, run_at, queued_at)
-         SELECT id, kind, CASE WHEN run_at > now() THEN 'scheduled' ELSE 'queued' END, priority, max_attempts, backoff_ms,
+                           trigger, created_by, requested_by, run_at, queued_at, parent_id, thread_id, branch)
+         SELECT id, kind, CASE WHEN is_later THEN 'scheduled' ELSE 'queued' END, priority, max_attempts, backoff_ms,
                 title, repository, git_ref, agent, model, trigger, created_by, requested_by,
-                CASE WHEN run_at > now() THEN run_at END, CASE WHEN run_at > now() THEN NULL ELSE now() END
-         FROM given
+                CASE WHEN run_at > now() THEN run_at END, CASE WHEN is_later THEN NULL ELSE now() END,
+                parent_id, thread_id, branch
+         FROM placed
          RETURNING *",
         &column(new, |job| *job.id.as_uuid()),
         &column(new, |job| job.kind.as_str().to_owned()),
@@ -187,10 +204,33 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &[NewJobRow]) -> Result<Vec<Ow
         &column(new, |job| job.run_at) as &[Option<DateTime<Utc>>],
         &column(new, |job| job.script.clone()) as &[Option<String>],
         &column(new, |job| job.prompt.clone()) as &[Option<String>],
+        &column(new, |job| job.conversation.as_ref().map(|of| *of.parent.as_uuid())) as &[Option<Uuid>],
+        &column(new, |job| job.conversation.as_ref().map(|of| *of.thread.as_uuid())) as &[Option<Uuid>],
+        &column(new, |job| job.conversation.as_ref().and_then(|of| of.branch.clone())) as &[Option<String>],
     )
     .fetch_all(db)
     .await?;
     rows.into_iter().map(OwnedJob::try_from).collect()
+}
+
+/// The jobs of a conversation, the oldest first.
+pub async fn conversation(
+    db: impl PgExecutor<'_>,
+    thread: JobId,
+    visible: Visible,
+    limit: i64,
+) -> Result<Vec<Job>> {
+    let rows = sqlx::query_as!(
+        JobRow,
+        "SELECT * FROM jobs WHERE (thread_id = $1 OR id = $1) AND ($2::uuid IS NULL OR created_by = $2)
+         ORDER BY id LIMIT $3",
+        thread.as_uuid(),
+        visible.owner(),
+        limit,
+    )
+    .fetch_all(db)
+    .await?;
+    jobs_from(rows)
 }
 
 pub async fn find(db: impl PgExecutor<'_>, id: JobId, visible: Visible) -> Result<Option<Job>> {
@@ -470,7 +510,7 @@ pub async fn queued_since(
 /// When the next job whose time is still to come is to be queued, in milliseconds from now; negative when it is late.
 pub async fn next_scheduled(db: impl PgExecutor<'_>) -> Result<Option<f64>> {
     sqlx::query_scalar!(
-        r#"SELECT (extract(epoch FROM min(run_at) - now()) * 1000)::float8 FROM jobs WHERE state = 'scheduled'"#
+        r#"SELECT (extract(epoch FROM min(run_at) - now()) * 1000)::float8 FROM jobs WHERE state IN ('scheduled', 'parked')"#
     )
     .fetch_one(db)
     .await

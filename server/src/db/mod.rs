@@ -1,5 +1,6 @@
 //! All SQL, one file a table. Functions take an executor, so that the caller owns the transaction.
 
+pub mod agent_runs;
 pub mod attempts;
 pub mod idempotency;
 mod job_counts;
@@ -8,6 +9,7 @@ pub mod lanes;
 pub mod operations;
 pub mod output;
 pub mod people;
+pub mod quotas;
 pub mod runners;
 pub mod schedules;
 pub mod sessions;
@@ -16,10 +18,10 @@ pub mod transitions;
 
 pub use job_counts::{JobCount, job_counts};
 pub use jobs::{
-    Ahead, Deleted, JobRow, LaneCount, NewJobRow, OwnedJob, QueuedJob, Stale, Visible, ahead, count_stale,
-    delete, delete_stale, figures, find, find_owned, finished_page, insert, lane_counts, next_scheduled,
-    page, queued_count, queued_since, recent_starts, repositories, running, running_ids, stale_examples,
-    usual_duration, waiting, with_request,
+    Ahead, Conversation, Deleted, JobRow, LaneCount, NewJobRow, OwnedJob, QueuedJob, Stale, Visible, ahead,
+    conversation, count_stale, delete, delete_stale, figures, find, find_owned, finished_page, insert,
+    lane_counts, next_scheduled, page, queued_count, queued_since, recent_starts, repositories, running,
+    running_ids, stale_examples, usual_duration, waiting, with_request,
 };
 pub use short_ids::ids_ending_with;
 

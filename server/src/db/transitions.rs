@@ -3,6 +3,7 @@
 //! ```text
 //! scheduled → queued → running → succeeded | failed | canceled
 //! running → scheduled (it failed and is tried again)      running → queued (its runner is lost or gone)
+//! running | queued → parked (its agent's quota is used up) → queued
 //! scheduled | queued | parked → canceled                  finished → queued (somebody retries)
 //! ```
 //! A statement that finds the job in another state, or an attempt that is not the one named, changes nothing and returns
@@ -12,7 +13,8 @@
 
 use std::time::Duration;
 
-use app::model::{AttemptState, JobId};
+use app::model::{AttemptState, JobId, Timestamp};
+use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, Result};
 use uuid::Uuid;
 
@@ -36,7 +38,8 @@ pub async fn start(
              SELECT id, attempt + 1, 'running', $2, now() + $3 * interval '1 millisecond' FROM candidate
          )
          UPDATE jobs SET state = 'running', attempt = jobs.attempt + 1, started_at = now(), stage = NULL,
-                         progress = NULL, run_at = NULL, exit_code = NULL, error = NULL, cancel_requested_at = NULL, revision = revision + 1
+                         progress = NULL, run_at = NULL, exit_code = NULL, error = NULL, outcome = NULL, cancel_requested_at = NULL,
+                         revision = revision + 1
          FROM candidate WHERE jobs.id = candidate.id
          RETURNING jobs.*",
         &ids,
@@ -48,17 +51,68 @@ pub async fn start(
     rows.into_iter().map(OwnedJob::try_from).collect()
 }
 
-/// `scheduled → queued` for jobs whose time has come, `limit` at most.
+/// `scheduled | parked → queued` for jobs whose time has come, `limit` at most.
 pub async fn promote(db: impl PgExecutor<'_>, limit: i64) -> Result<Vec<OwnedJob>> {
     let rows = sqlx::query_as!(
         JobRow,
-        "UPDATE jobs SET state = 'queued', queued_at = now(), revision = revision + 1
-         WHERE state = 'scheduled' AND id IN (
-             SELECT id FROM jobs WHERE state = 'scheduled' AND run_at <= now() ORDER BY run_at LIMIT $1
+        "UPDATE jobs SET state = 'queued', queued_at = now(), run_at = NULL, revision = revision + 1
+         WHERE state IN ('scheduled', 'parked') AND id IN (
+             SELECT id FROM jobs WHERE state IN ('scheduled', 'parked') AND run_at <= now() ORDER BY run_at LIMIT $1
              FOR UPDATE SKIP LOCKED
          )
          RETURNING *",
         limit,
+    )
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(OwnedJob::try_from).collect()
+}
+
+/// `scheduled → queued` for the next job of each conversation in which all before it have ended.
+pub async fn promote_followers(db: impl PgExecutor<'_>, limit: i64) -> Result<Vec<OwnedJob>> {
+    let rows = sqlx::query_as!(
+        JobRow,
+        "UPDATE jobs SET state = 'queued', queued_at = now(), revision = revision + 1
+         WHERE state = 'scheduled' AND id IN (
+             SELECT id FROM jobs WHERE state = 'scheduled' AND run_at IS NULL AND thread_id IS NOT NULL AND NOT EXISTS (
+                 SELECT FROM jobs AS before
+                 WHERE before.finished_at IS NULL AND before.id < jobs.id
+                   AND (before.thread_id = jobs.thread_id OR before.id = jobs.thread_id)
+             )
+             ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+         )
+         RETURNING *",
+        limit,
+    )
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(OwnedJob::try_from).collect()
+}
+
+/// `queued → parked` for those of `ids` whose agent's quota is used up.
+pub async fn park(db: impl PgExecutor<'_>, ids: &[JobId]) -> Result<Vec<OwnedJob>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| *id.as_uuid()).collect();
+    let rows = sqlx::query_as!(
+        JobRow,
+        "UPDATE jobs SET state = 'parked', run_at = agent_quotas.resumes_at, revision = revision + 1
+         FROM agent_quotas
+         WHERE id = ANY($1) AND state = 'queued' AND agent_quotas.agent = jobs.agent AND resumes_at > now()
+         RETURNING jobs.*",
+        &ids,
+    )
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(OwnedJob::try_from).collect()
+}
+
+/// `parked → queued` for the jobs of an agent whose quota is there again.
+pub async fn unpark(db: impl PgExecutor<'_>, agent: &str) -> Result<Vec<OwnedJob>> {
+    let rows = sqlx::query_as!(
+        JobRow,
+        "UPDATE jobs SET state = 'queued', queued_at = now(), run_at = NULL, revision = revision + 1
+         WHERE state = 'parked' AND agent = $1
+         RETURNING *",
+        agent,
     )
     .fetch_all(db)
     .await?;
@@ -82,6 +136,8 @@ pub enum Again {
     IfAttemptsAreLeft,
     /// It would fail the same way: what was asked for does not exist.
     Never,
+    /// The agent's quota is used up until then. This uses no attempt up.
+    At(Timestamp),
 }
 
 impl Outcome {
@@ -103,6 +159,11 @@ impl Outcome {
         Self { exit_code: Some(exit_code), ..self }
     }
 
+    /// To be tried again when the agent's quota is there again.
+    pub fn parked_until(self, time: Timestamp) -> Self {
+        Self { again: Again::At(time), ..self }
+    }
+
     pub fn and_never_again(self) -> Self {
         Self { again: Again::Never, ..self }
     }
@@ -118,7 +179,8 @@ pub struct Verdict {
     pub lines: u64,
 }
 
-/// `running → succeeded | failed | canceled`, or `running → scheduled` when it failed and attempts are left: after the
+/// `running → succeeded | failed | canceled`, `running → parked` until the agent's quota is there again, or `running →
+/// scheduled` when it failed and attempts are left: after the
 /// job's pause, doubled with each failure up to an hour, give or take a quarter. Returns the jobs whose attempts were
 /// `runner`'s.
 pub async fn finish(db: impl PgExecutor<'_>, runner: &str, verdicts: &[Verdict]) -> Result<Vec<OwnedJob>> {
@@ -130,14 +192,21 @@ pub async fn finish(db: impl PgExecutor<'_>, runner: &str, verdicts: &[Verdict])
     let errors: Vec<Option<String>> = verdicts.iter().map(|verdict| verdict.outcome.error.clone()).collect();
     let again: Vec<bool> =
         verdicts.iter().map(|verdict| verdict.outcome.again == Again::IfAttemptsAreLeft).collect();
+    let parked_until: Vec<Option<DateTime<Utc>>> = verdicts
+        .iter()
+        .map(|verdict| match verdict.outcome.again {
+            Again::At(time) => DateTime::from_timestamp_millis(time.0),
+            _ => None,
+        })
+        .collect();
     let lines: Vec<i64> =
         verdicts.iter().map(|verdict| i64::try_from(verdict.lines).unwrap_or(i64::MAX)).collect();
     let rows = sqlx::query_as!(
         JobRow,
         "WITH given AS (
              SELECT * FROM UNNEST($2::uuid[], $3::integer[], $4::text[], $5::integer[], $6::text[], $7::boolean[],
-                                  $8::bigint[])
-                 AS given (id, attempt, state, exit_code, error, again, lines)
+                                  $8::bigint[], $9::timestamptz[])
+                 AS given (id, attempt, state, exit_code, error, again, lines, parked_until)
          ), held AS (
              SELECT given.* FROM given JOIN attempts ON attempts.job_id = given.id AND attempts.attempt = given.attempt
              WHERE attempts.runner = $1 AND attempts.state = 'running' ORDER BY given.id FOR UPDATE OF attempts
@@ -147,17 +216,19 @@ pub async fn finish(db: impl PgExecutor<'_>, runner: &str, verdicts: &[Verdict])
              FROM held WHERE attempts.job_id = held.id AND attempts.attempt = held.attempt
              RETURNING held.*
          ), judged AS (
-             SELECT ended.*, ended.state = 'failed' AND ended.again AND jobs.failures + 1 < jobs.max_attempts
-                             AND jobs.cancel_requested_at IS NULL AS is_tried_again
+             SELECT ended.*,
+                    ended.parked_until IS NOT NULL AND jobs.cancel_requested_at IS NULL AS is_parked,
+                    ended.state = 'failed' AND ended.again AND jobs.failures + 1 < jobs.max_attempts
+                        AND jobs.cancel_requested_at IS NULL AS is_tried_again
              FROM ended JOIN jobs ON jobs.id = ended.id
          )
          UPDATE jobs SET
-             state = CASE WHEN is_tried_again THEN 'scheduled' ELSE judged.state END,
-             run_at = CASE WHEN is_tried_again THEN now() + interval '1 millisecond'
+             state = CASE WHEN is_parked THEN 'parked' WHEN is_tried_again THEN 'scheduled' ELSE judged.state END,
+             run_at = CASE WHEN is_parked THEN parked_until WHEN is_tried_again THEN now() + interval '1 millisecond'
                  * least(backoff_ms * power(2, least(failures, 20)), 3600000) * (0.75 + random() / 2) END,
-             failures = failures + (judged.state = 'failed')::integer,
+             failures = failures + (judged.state = 'failed' AND NOT is_parked)::integer,
              exit_code = judged.exit_code, error = judged.error, stage = NULL, progress = NULL,
-             finished_at = CASE WHEN is_tried_again THEN NULL ELSE now() END,
+             finished_at = CASE WHEN is_parked OR is_tried_again THEN NULL ELSE now() END,
              revision = revision + 1
          FROM judged WHERE jobs.id = judged.id AND jobs.state = 'running' AND jobs.attempt = judged.attempt
          RETURNING jobs.*",
@@ -169,6 +240,7 @@ pub async fn finish(db: impl PgExecutor<'_>, runner: &str, verdicts: &[Verdict])
         &errors as &[Option<String>],
         &again,
         &lines,
+        &parked_until as &[Option<DateTime<Utc>>],
     )
     .fetch_all(db)
     .await?;
@@ -257,14 +329,20 @@ pub async fn request_cancel(db: impl PgExecutor<'_>, id: JobId) -> Result<Option
     .await)
 }
 
-/// `succeeded | failed | canceled → queued`, with as many attempts as at first.
+/// `succeeded | failed | canceled → queued`, with as many attempts as at first. Not while another job of its conversation
+/// has not ended: both would work on the same branch.
 pub async fn retry(db: impl PgExecutor<'_>, id: JobId) -> Result<Option<OwnedJob>> {
     one(sqlx::query_as!(
         JobRow,
         "UPDATE jobs SET state = 'queued', failures = 0, losses = 0, queued_at = now(), run_at = NULL,
-                         finished_at = NULL, exit_code = NULL, error = NULL, cancel_requested_at = NULL,
+                         finished_at = NULL, exit_code = NULL, error = NULL, outcome = NULL,
+                         cancel_requested_at = NULL,
                          revision = revision + 1
-         WHERE id = $1 AND state IN ('succeeded', 'failed', 'canceled')
+         WHERE id = $1 AND state IN ('succeeded', 'failed', 'canceled') AND NOT EXISTS (
+             SELECT FROM jobs AS other
+             WHERE other.finished_at IS NULL
+               AND (other.thread_id IN (jobs.id, jobs.thread_id) OR other.id = jobs.thread_id)
+         )
          RETURNING jobs.*",
         id.as_uuid(),
     )

@@ -71,6 +71,11 @@ impl Feed {
                 message = ring.heard() => message,
                 _ = tick.tick() => None,
             };
+            if self.news.receiver_count() == 0 {
+                // Whoever comes reads how things stand first.
+                heard = Heard::default();
+                continue;
+            }
             match message {
                 Some(message) => match serde_json::from_slice::<Vec<Event>>(&message) {
                     Ok(events) => events.into_iter().for_each(|event| self.announce(event, &mut heard)),
@@ -78,12 +83,11 @@ impl Feed {
                         tracing::warn!(%error, "an event was not understood; is another version running?")
                     }
                 },
-                None if self.news.receiver_count() > 0 => {
+                None => {
                     if let Err(error) = self.look(&lifecycle, &mut heard).await {
                         tracing::debug!(%error, "Postgres is away; changes are announced later");
                     }
                 }
-                None => {}
             }
         }
     }

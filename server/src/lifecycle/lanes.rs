@@ -17,11 +17,13 @@ impl Lifecycle {
     pub async fn lanes(&self) -> Result<Vec<Lane>, ApiError> {
         let counts = db::lane_counts(&self.db).await.map_err(away)?;
         let mut settings = db::lanes::all(&self.db).await.map_err(away)?;
+        let mut quotas = db::quotas::used_up(&self.db).await.map_err(away)?;
         let mut lanes = Vec::new();
         for kind in Kind::ALL {
             let count = counts.iter().find(|count| count.kind == *kind);
             let pause = settings.remove(kind).and_then(|settings| settings.pause);
-            lanes.push(self.lane(*kind, count, pause).await);
+            let quotas = if *kind == Kind::Agent { std::mem::take(&mut quotas) } else { Vec::new() };
+            lanes.push(Lane { quotas, ..self.lane(*kind, count, pause).await });
         }
         Ok(lanes)
     }
@@ -44,6 +46,7 @@ impl Lifecycle {
                 .map(|(priority, waiting)| Depth { priority, waiting })
                 .collect(),
             pause,
+            quotas: Vec::new(),
         }
     }
 

@@ -2,9 +2,11 @@
 //! watches. What crashes in between is mended by `reconcile`.
 
 mod clean;
+mod conversation;
 mod event;
 mod feed;
 mod lanes;
+mod quota;
 mod reconcile;
 mod request;
 mod retention;
@@ -73,7 +75,11 @@ impl Lifecycle {
         runner: &str,
         lease: Duration,
     ) -> sqlx::Result<Vec<OwnedJob>> {
-        let started = transitions::start(&self.db, claimed, runner, lease).await?;
+        let claimed = self.park(lane, claimed, runner).await?;
+        if claimed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let started = transitions::start(&self.db, &claimed, runner, lease).await?;
         if started.len() < claimed.len() {
             let lost: Vec<JobId> = claimed
                 .iter()
@@ -83,9 +89,7 @@ impl Lifecycle {
             self.release(lane, runner, &lost).await;
         }
         metrics::started(&started);
-        // Nobody's work waits for the news.
-        let (this, news) = (self.clone(), started.clone());
-        tokio::spawn(async move { this.changed(&news).await });
+        self.tell_later(&started);
         Ok(started)
     }
 
@@ -104,7 +108,9 @@ impl Lifecycle {
                 self.release(*lane, runner, &ids).await;
             }
         };
-        tokio::join!(release, self.changed(&finished));
+        release.await;
+        self.tell_later(&finished);
+        self.follow(&finished).await;
         Ok(finished)
     }
 
@@ -158,9 +164,13 @@ impl Lifecycle {
     /// Queues a finished job again, as a new attempt.
     pub async fn retry(&self, id: JobId) -> Result<Job, ApiError> {
         let Some(queued) = transitions::retry(&self.db, id).await.map_err(away)? else {
-            return Err(ApiError::Conflict(
-                "The job has not ended yet, so it cannot be tried again.".to_owned(),
-            ));
+            let ended = db::find(&self.db, id, Visible::All).await.map_err(away)?;
+            let why = if ended.is_some_and(|job| job.state.is_finished()) {
+                "Another job of this conversation has not ended. Wait for it, or cancel it."
+            } else {
+                "The job has not ended yet, so it cannot be tried again."
+            };
+            return Err(ApiError::Conflict(why.to_owned()));
         };
         let job = queued.job.clone();
         self.requeued(queued).await;
@@ -176,6 +186,12 @@ impl Lifecycle {
     /// Tells everybody who watches. What is lost here is found by their next look.
     pub async fn publish(&self, events: &[Event]) {
         publish(&self.queue, events).await;
+    }
+
+    /// The same, for work that does not wait for the news to be out.
+    fn tell_later(&self, jobs: &[OwnedJob]) {
+        let (this, news) = (self.clone(), jobs.to_vec());
+        tokio::spawn(async move { this.changed(&news).await });
     }
 
     async fn changed(&self, jobs: &[OwnedJob]) {

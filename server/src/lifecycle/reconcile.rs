@@ -132,11 +132,12 @@ impl Reconciler {
         loop {
             let queued = transitions::promote(&self.lifecycle.db, PAGE).await?;
             if queued.is_empty() {
-                return Ok(());
+                break;
             }
             super::push(&self.lifecycle.queue, &queued).await;
             self.lifecycle.changed(&queued).await;
         }
+        Ok(self.lifecycle.queue_followers().await?)
     }
 
     /// Takes attempts from runners that were not heard of, and gives the jobs to others.

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::{
     config::{Config, LimitsConfig, LocalRepositories},
-    db::{NewJobRow, idempotency::RequestDigest},
+    db::{Conversation, NewJobRow, idempotency::RequestDigest},
 };
 
 /// The longest heading of a job, in characters.
@@ -27,6 +27,8 @@ pub struct RequestRules {
     pub local_repositories: LocalRepositories,
     pub max_attempts: u32,
     pub backoff_ms: u32,
+    /// The agents that can be asked for, the one for requests that name none first.
+    pub agents: Vec<String>,
 }
 
 impl RequestRules {
@@ -36,6 +38,25 @@ impl RequestRules {
             local_repositories: config.runner.local_repositories,
             max_attempts: config.queue.max_attempts.get(),
             backoff_ms: config.queue.backoff_ms,
+            agents: config.agents.names(),
+        }
+    }
+}
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+enum Work {
+    Command { script: String },
+    Agent { agent: String, model: Option<String>, prompt: String },
+}
+
+impl Work {
+    /// The first line that says something.
+    fn title(&self) -> String {
+        match self {
+            Self::Command { script } => title(script),
+            // A heading is no comment in a prompt.
+            Self::Agent { prompt, .. } => title(prompt.trim_start_matches(['#', '\n', ' '])),
         }
     }
 }
@@ -50,7 +71,8 @@ pub struct JobRequest {
     title: String,
     repository: String,
     git_ref: Option<String>,
-    script: String,
+    work: Work,
+    conversation: Option<Conversation>,
     run_at: Option<DateTime<Utc>>,
     trigger: Trigger,
     key: Option<String>,
@@ -61,16 +83,7 @@ impl JobRequest {
     pub fn parse(new: NewJob, trigger: Trigger, rules: &RequestRules) -> Result<Self, ApiError> {
         let key = given(new.idempotency_key.as_deref()).map(key).transpose()?;
         let digest = digest(&new);
-        let kind = match new.kind.trim().parse() {
-            Ok(Kind::Command) => Kind::Command,
-            Ok(Kind::Agent) => {
-                return Err(ApiError::invalid(
-                    "kind",
-                    "This version of Millrace runs no agents yet. Use the kind `command` with a script.",
-                ));
-            }
-            Err(error) => return Err(ApiError::invalid("kind", format!("{error}."))),
-        };
+        let kind = new.kind.trim().parse().map_err(|error| ApiError::invalid("kind", format!("{error}.")))?;
         let priority = match given(new.priority.as_deref()) {
             None => Priority::Normal,
             Some(word) => word.parse().map_err(|error| ApiError::invalid("priority", format!("{error}.")))?,
@@ -87,17 +100,27 @@ impl JobRequest {
         let repository = repository(&new.repository, rules.local_repositories)?;
         let git_ref = given(new.git_ref.as_deref()).map(git_ref).transpose()?;
         // A browser's form sends `\r\n`, which a shell would take for part of a word.
-        let script = new.script.unwrap_or_default().replace("\r\n", "\n");
-        let script = text("script", script, rules.limits.script_bytes)?;
+        let unix = |text: Option<String>| text.unwrap_or_default().replace("\r\n", "\n");
+        let work = match kind {
+            Kind::Command => {
+                Work::Command { script: text("script", unix(new.script), rules.limits.script_bytes)? }
+            }
+            Kind::Agent => Work::Agent {
+                agent: agent(new.agent.as_deref(), rules)?,
+                model: given(new.model.as_deref()).map(model).transpose()?,
+                prompt: text("prompt", unix(new.prompt), rules.limits.prompt_bytes)?,
+            },
+        };
         Ok(Self {
             kind,
             priority,
             max_attempts,
             backoff_ms,
-            title: title(&script),
+            title: work.title(),
             repository,
             git_ref,
-            script,
+            work,
+            conversation: None,
             run_at,
             trigger,
             key,
@@ -115,7 +138,18 @@ impl JobRequest {
         &self.digest
     }
 
+    /// The job goes on with what another one began.
+    pub fn continuing(self, conversation: Conversation) -> Self {
+        Self { conversation: Some(conversation), ..self }
+    }
+
     pub fn row(&self, id: JobId, person: &Person) -> NewJobRow {
+        let (agent, model, script, prompt) = match &self.work {
+            Work::Command { script } => (None, None, Some(script.clone()), None),
+            Work::Agent { agent, model, prompt } => {
+                (Some(agent.clone()), model.clone(), None, Some(prompt.clone()))
+            }
+        };
         NewJobRow {
             id,
             kind: self.kind,
@@ -125,14 +159,15 @@ impl JobRequest {
             title: self.title.clone(),
             repository: self.repository.clone(),
             git_ref: self.git_ref.clone(),
-            agent: None,
-            model: None,
+            agent,
+            model,
+            conversation: self.conversation.clone(),
             trigger: self.trigger,
             created_by: person.id,
             requested_by: person.login.clone(),
             run_at: self.run_at,
-            script: Some(self.script.clone()),
-            prompt: None,
+            script,
+            prompt,
         }
     }
 }
@@ -158,6 +193,26 @@ fn backoff(millis: i64) -> Result<u32, ApiError> {
         let message = format!("Between 0 and {LONGEST_BACKOFF_MS} milliseconds are possible.");
         ApiError::invalid("backoff_ms", message)
     })
+}
+
+fn agent(name: Option<&str>, rules: &RequestRules) -> Result<String, ApiError> {
+    let first = rules.agents.first().map(String::as_str);
+    let name = given(name).or(first).unwrap_or_default();
+    if rules.agents.iter().any(|known| known == name) {
+        return Ok(name.to_owned());
+    }
+    let message = format!("`{name}` is not one of {}.", rules.agents.join(", "));
+    Err(ApiError::invalid("agent", message))
+}
+
+/// A model's name goes on a command line, so it may not look like an option.
+fn model(name: &str) -> Result<String, ApiError> {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "-_.:/@[]".contains(char);
+    if name.len() <= 128 && !name.starts_with('-') && name.chars().all(plain) {
+        Ok(name.to_owned())
+    } else {
+        Err(ApiError::invalid("model", format!("`{name}` cannot be the name of a model.")))
+    }
 }
 
 /// A time that has passed already means at once.

@@ -14,7 +14,8 @@ impl Lifecycle {
     pub async fn waiting(&self, job: &Job) -> Result<Option<Waiting>, ApiError> {
         match job.state {
             JobState::Scheduled => Ok(Some(scheduled(job))),
-            JobState::Queued | JobState::Parked => self.queued(job).await.map(Some),
+            JobState::Parked => Ok(Some(parked(job))),
+            JobState::Queued => self.queued(job).await.map(Some),
             _ => Ok(None),
         }
     }
@@ -73,14 +74,29 @@ impl Lifecycle {
     }
 }
 
+fn parked(job: &Job) -> Waiting {
+    let until = job.run_at.unwrap_or(job.created_at);
+    let agent = job.agent.clone().unwrap_or_default();
+    Waiting {
+        reasons: vec![WaitReason::Quota { agent, until }],
+        position: None,
+        estimate_ms: Some(time_to(until)),
+    }
+}
+
+fn time_to(time: Timestamp) -> u64 {
+    u64::try_from(time.0 - Utc::now().timestamp_millis()).unwrap_or(0)
+}
+
 fn scheduled(job: &Job) -> Waiting {
-    let at = job.run_at.unwrap_or(job.created_at);
+    let Some(at) = job.run_at else {
+        return Waiting { reasons: vec![WaitReason::Conversation], position: None, estimate_ms: None };
+    };
     let reason = match job.attempt {
         0 => WaitReason::RunAt { at },
         attempt => WaitReason::Retry { at, attempt: attempt + 1 },
     };
-    let estimate = u64::try_from(at.0 - Utc::now().timestamp_millis()).unwrap_or(0);
-    Waiting { reasons: vec![reason], position: None, estimate_ms: Some(estimate) }
+    Waiting { reasons: vec![reason], position: None, estimate_ms: Some(time_to(at)) }
 }
 
 /// About how many jobs go first: all the more urgent ones; of its own priority those whose share has its turn before. The

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use app::model::Job;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::{AttemptOutput, Runner, StopReason, StopSignal, progress::Progress, verdicts::Heard};
 use crate::{
@@ -35,7 +35,7 @@ impl RunningAttempt {
 
 /// Runs an attempt to its end, whichever it is. Failures of Millrace itself become the attempt's error; only when even
 /// that cannot be written, the lease runs out and another runner tries.
-pub(super) async fn run(runner: &Runner, owned: OwnedJob, stop: StopSignal) {
+pub(super) async fn run(runner: &Runner, owned: OwnedJob, stop: StopSignal, slot: OwnedSemaphorePermit) {
     let OwnedJob { job, owner } = owned;
     let span = tracing::info_span!("attempt", job.id = %job.id, attempt = job.attempt);
     let started = std::time::Instant::now();
@@ -103,7 +103,7 @@ pub(super) async fn run(runner: &Runner, owned: OwnedJob, stop: StopSignal) {
         reason => {
             let outcome = if reason.is_some() { Outcome::canceled() } else { outcome };
             let (state, exit_code) = (outcome.state, outcome.exit_code);
-            let heard = runner.verdicts.tell(&job, outcome, lines).await;
+            let heard = runner.verdicts.tell(&job, outcome, lines, slot).await;
             let duration_ms = started.elapsed().as_millis();
             match heard {
                 Heard::Yes => tracing::info!(parent: &span, %state, exit_code, lines, duration_ms, "ended"),

@@ -224,9 +224,8 @@ impl Runner {
         let key = (job.job.id, job.job.attempt);
         let (stopper, signal) = stop::stop_signal();
         self.held().insert(key, stopper);
-        attempt::run(&self, job, signal).await;
+        attempt::run(&self, job, signal, slot).await;
         self.held().remove(&key);
-        drop(slot);
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<Key, Stopper>> {

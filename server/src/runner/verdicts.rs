@@ -1,6 +1,9 @@
 //! The ends of attempts on their way to Postgres: those that end together go together.
 
+use std::sync::Arc;
+
 use app::model::Job;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::RETRY_AFTER;
 use crate::{
@@ -14,6 +17,9 @@ const BATCH: usize = 256;
 /// One statement at a time: what ends meanwhile makes the next one larger.
 const AT_ONCE: usize = 1;
 
+/// How many attempts that have ended may wait for their verdict without a slot of their own.
+const WAITING: usize = 2 * BATCH;
+
 /// What became of a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
@@ -24,21 +30,38 @@ pub(super) enum Heard {
     Refused,
 }
 
-pub(super) struct Verdicts(Batcher<Verdict, Heard>);
+pub(super) struct Verdicts {
+    batches: Batcher<Verdict, Heard>,
+    room: Arc<Semaphore>,
+}
 
 impl Verdicts {
     pub(super) fn start(lifecycle: Lifecycle, runner: String) -> Self {
-        Self(Batcher::start(BATCH, AT_ONCE, move |verdicts: Vec<Verdict>| {
+        let batches = Batcher::start(BATCH, AT_ONCE, move |verdicts: Vec<Verdict>| {
             let (lifecycle, runner) = (lifecycle.clone(), runner.clone());
             async move { tell(&lifecycle, &runner, verdicts).await }
-        }))
+        });
+        Self { batches, room: Arc::new(Semaphore::new(WAITING)) }
     }
 
     /// Tells Postgres, patiently: the work is done, and only Postgres being away stands in the way. Meanwhile the heartbeat
     /// keeps the lease, and when the lease is lost all the same, the guard in the statement keeps the verdict out.
-    pub(super) async fn tell(&self, job: &Job, outcome: Outcome, lines: u64) -> Heard {
+    ///
+    /// The work no longer needs its slot, which the next attempt can have while this one's verdict is under way.
+    pub(super) async fn tell(
+        &self,
+        job: &Job,
+        outcome: Outcome,
+        lines: u64,
+        slot: OwnedSemaphorePermit,
+    ) -> Heard {
+        // Never closed; and if it were, the slot would only be given back later.
+        let room = self.room.acquire().await;
+        if room.is_ok() {
+            drop(slot);
+        }
         let verdict = Verdict { id: job.id, attempt: job.attempt, outcome, lines };
-        self.0.call(verdict).await.unwrap_or(Heard::Refused)
+        self.batches.call(verdict).await.unwrap_or(Heard::Refused)
     }
 }
 

@@ -1,0 +1,103 @@
+//! What is known of an agent's attempt (`attempts.agent`), and the files of its conversations (`agent_sessions`).
+
+use app::model::{AgentRun, JobId};
+use sqlx::{PgExecutor, Result, types::Json};
+
+use super::{JobRow, OwnedJob, signed};
+
+/// Writes down what is known of a running attempt, and of its job what lists show. Nothing when the attempt is over.
+pub async fn note(
+    db: impl PgExecutor<'_>,
+    id: JobId,
+    attempt: u32,
+    run: &AgentRun,
+) -> Result<Option<OwnedJob>> {
+    sqlx::query_as!(
+        JobRow,
+        "WITH noted AS (
+             UPDATE attempts SET agent = $3 WHERE job_id = $1 AND attempt = $2 AND state = 'running' RETURNING job_id
+         )
+         UPDATE jobs SET outcome = $4, branch = coalesce($5, branch), model = coalesce(model, $6), revision = revision + 1
+         FROM noted WHERE id = noted.job_id AND state = 'running' AND attempt = $2
+         RETURNING jobs.*",
+        id.as_uuid(),
+        signed(attempt),
+        Json(run) as _,
+        run.outcome.map(|outcome| outcome.as_str()),
+        run.branch,
+        run.model,
+    )
+    .fetch_optional(db)
+    .await?
+    .map(OwnedJob::try_from)
+    .transpose()
+}
+
+/// An agent's own name for a conversation, and its files as they were when the last job of the thread ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub session: String,
+    /// tar, zstd
+    pub files: Vec<u8>,
+}
+
+pub async fn session(db: impl PgExecutor<'_>, thread: JobId, agent: &str) -> Result<Option<Session>> {
+    sqlx::query_as!(
+        Session,
+        "SELECT session, files FROM agent_sessions WHERE thread_id = $1 AND agent = $2",
+        thread.as_uuid(),
+        agent,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+pub async fn keep_session(
+    db: impl PgExecutor<'_>,
+    thread: JobId,
+    agent: &str,
+    session: &Session,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO agent_sessions (thread_id, agent, session, files) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (thread_id, agent) DO UPDATE SET session = excluded.session, files = excluded.files, updated_at = now()",
+        thread.as_uuid(),
+        agent,
+        session.session,
+        session.files,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// One exchange of a conversation: what was asked, and what the agent said it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    pub prompt: String,
+    pub summary: Option<String>,
+}
+
+/// What was said in a conversation before `job`, the latest `limit` exchanges, the oldest first.
+pub async fn exchanges_before(
+    db: impl PgExecutor<'_>,
+    thread: JobId,
+    job: JobId,
+    limit: i64,
+) -> Result<Vec<Exchange>> {
+    let mut rows = sqlx::query_as!(
+        Exchange,
+        r#"SELECT job_requests.prompt AS "prompt!",
+                  (SELECT agent->>'summary' FROM attempts WHERE attempts.job_id = jobs.id ORDER BY attempt DESC LIMIT 1) AS summary
+           FROM jobs JOIN job_requests ON job_requests.job_id = jobs.id
+           WHERE (jobs.thread_id = $1 OR jobs.id = $1) AND jobs.id < $2 AND job_requests.prompt IS NOT NULL
+           ORDER BY jobs.id DESC LIMIT $3"#,
+        thread.as_uuid(),
+        job.as_uuid(),
+        limit,
+    )
+    .fetch_all(db)
+    .await?;
+    rows.reverse();
+    Ok(rows)
+}

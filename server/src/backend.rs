@@ -198,7 +198,8 @@ impl Backend for Server {
         let attempts = db::attempts::of_job(db, id).await.map_err(away)?;
         let waiting = self.lifecycle.waiting(&job).await?;
         let usual_ms = db::usual_duration(db, job.kind, &job.repository).await.map_err(away)?;
-        Ok(JobDetail { job, script, prompt, attempts, waiting, usual_ms })
+        let conversation = self.lifecycle.conversation(person, &job).await?;
+        Ok(JobDetail { job, script, prompt, attempts, waiting, usual_ms, conversation })
     }
 
     async fn cancel_job(&self, person: &Person, id: JobId) -> Result<(), ApiError> {

@@ -55,6 +55,11 @@ impl Server {
         self.lifecycle.resume_lane(lane).await
     }
 
+    pub async fn resume_agent(&self, person: &Person, agent: &str) -> Result<(), ApiError> {
+        owners_only(person)?;
+        self.lifecycle.resume_agent(agent).await
+    }
+
     pub async fn clean_lane(
         &self,
         person: &Person,

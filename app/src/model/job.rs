@@ -150,6 +150,9 @@ pub struct JobDetail {
     /// How long earlier jobs of this kind and repository took, in milliseconds: the median of the last ones that succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usual_ms: Option<u64>,
+    /// The jobs of the conversation that it belongs to, the oldest first; empty for a job that stands alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conversation: Vec<Job>,
 }
 
 /// What to make a job of, as it arrives: nothing in it is checked yet.

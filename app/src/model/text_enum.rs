@@ -26,7 +26,13 @@ macro_rules! text_enum {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
         pub enum $name {
-            $($(#[$doc])* #[serde(rename = $word)] $variant),+
+            $(
+                $(#[$doc])*
+                #[serde(rename = $word)]
+                // utoipa does not see the word in the line above, because it comes from this macro.
+                #[cfg_attr(feature = "ssr", schema(rename = $word))]
+                $variant
+            ),+
         }
 
         impl $name {

@@ -59,6 +59,15 @@ pub async fn connect(config: &DatabaseConfig) -> anyhow::Result<PgPool> {
         .context("Postgres cannot be reached at the address in `database.url`")
 }
 
+/// Connections to the same database that plan a statement once and keep the plan, for the few that every job needs and that
+/// look rows up by their keys. Postgres would plan those that are given arrays anew each time, which costs more than to
+/// execute them. Statements whose best plan depends on what they are given go to the other pool.
+pub fn with_kept_plans(pool: &PgPool) -> PgPool {
+    let connect =
+        pool.connect_options().as_ref().clone().options([("plan_cache_mode", "force_generic_plan")]);
+    pool.options().clone().connect_lazy_with(connect)
+}
+
 /// Brings the schema up to date. Safe to run from many processes at once: the migrator takes a lock.
 pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
     MIGRATOR.run(pool).await.context("the database schema could not be brought up to date")

@@ -1,6 +1,7 @@
 //! The web side: pages, API and live streams.
 
 mod address;
+mod agents;
 mod board_stream;
 mod docs;
 mod error;

@@ -37,6 +37,7 @@ use super::{docs, error::ProblemBody};
         (name = "jobs", description = "What was asked for"),
         (name = "output", description = "What jobs printed, and print"),
         (name = "lanes", description = "The queues, one for each kind of job"),
+        (name = "agents", description = "The programs that work on prompts"),
         (name = "schedules", description = "Jobs that the clock makes"),
         (name = "tokens", description = "One's own API tokens"),
         (name = "operation", description = "How the server does"),

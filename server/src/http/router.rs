@@ -15,7 +15,7 @@ use tower_http::{
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 
 use super::{
-    address, board_stream, error, guard, health, job_stream, lanes,
+    address, agents, board_stream, error, guard, health, job_stream, lanes,
     limit::{self, Limits},
     metrics, openapi, output,
     pages::Pages,
@@ -51,11 +51,14 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .routes(routes!(rest::list_attempts))
         .routes(routes!(output::get_output))
         .routes(routes!(output::get_output_text))
+        .routes(routes!(agents::resume))
         .routes(routes!(lanes::list))
         .routes(routes!(lanes::pause))
         .routes(routes!(lanes::resume))
         .routes(routes!(lanes::clean))
         .routes(routes!(runners::list_runners))
+        .routes(routes!(runners::drain_runner))
+        .routes(routes!(runners::undrain_runner))
         .routes(routes!(schedules::list_schedules, schedules::create_schedule))
         .routes(routes!(schedules::delete_schedule))
         .routes(routes!(tokens::list_tokens, tokens::create_token))

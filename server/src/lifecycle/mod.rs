@@ -47,6 +47,8 @@ const EVENTS: usize = 64;
 #[derive(Clone)]
 pub struct Lifecycle {
     db: PgPool,
+    /// For the statements that each job needs; see [`db::with_kept_plans`].
+    motion: PgPool,
     queue: Queue,
     config: QueueConfig,
     submissions: Batcher<NewJobRow, Result<Job, ApiError>>,
@@ -54,8 +56,9 @@ pub struct Lifecycle {
 
 impl Lifecycle {
     pub fn new(db: PgPool, queue: Queue, config: QueueConfig) -> Self {
-        let submissions = submit::batches(db.clone(), queue.clone());
-        Self { db, queue, config, submissions }
+        let motion = db::with_kept_plans(&db);
+        let submissions = submit::batches(motion.clone(), queue.clone());
+        Self { db, motion, queue, config, submissions }
     }
 
     pub fn db(&self) -> &PgPool {
@@ -79,7 +82,7 @@ impl Lifecycle {
         if claimed.is_empty() {
             return Ok(Vec::new());
         }
-        let started = transitions::start(&self.db, &claimed, runner, lease).await?;
+        let started = transitions::start(&self.motion, &claimed, runner, lease).await?;
         if started.len() < claimed.len() {
             let lost: Vec<JobId> = claimed
                 .iter()
@@ -96,7 +99,7 @@ impl Lifecycle {
     /// Ends attempts that ran to their end, and returns those that were still this runner's. What a lost runner says of the
     /// others changes nothing.
     pub async fn finish(&self, runner: &str, verdicts: &[Verdict]) -> sqlx::Result<Vec<OwnedJob>> {
-        let finished = transitions::finish(&self.db, runner, verdicts).await?;
+        let finished = transitions::finish(&self.motion, runner, verdicts).await?;
         metrics::finished(&finished, verdicts);
         let release = async {
             for lane in Kind::ALL {

@@ -36,7 +36,7 @@ impl Lifecycle {
     /// Keeps many jobs in one statement: all of them, or none.
     pub async fn submit_all(&self, person: &Person, requests: &[JobRequest]) -> Result<Vec<Job>, ApiError> {
         let rows: Vec<NewJobRow> = requests.iter().map(|request| request.row(JobId::new(), person)).collect();
-        let made = db::insert(&self.db, &rows).await.map_err(away)?;
+        let made = db::insert(&self.motion, &rows).await.map_err(away)?;
         tokio::join!(push(&self.queue, &made), self.changed(&made));
         Ok(made.into_iter().map(|owned| owned.job).collect())
     }

@@ -9,6 +9,7 @@ mod cancel;
 mod checkout;
 mod cli;
 mod client;
+mod conversations;
 mod jobs_api;
 mod lanes;
 mod limits;

@@ -2,6 +2,7 @@
 
 mod address;
 mod agent_run;
+mod agent_status;
 mod attempt;
 mod error;
 mod ids;
@@ -21,6 +22,7 @@ mod user;
 mod waiting;
 
 pub use agent_run::{AgentOutcome, AgentRun, ChangeFigures, Protection};
+pub use agent_status::AgentStatus;
 pub use attempt::{Attempt, AttemptState};
 pub use error::ApiError;
 pub use ids::{JobId, ScheduleId, TokenId, UserId};

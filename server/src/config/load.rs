@@ -9,7 +9,7 @@ use std::{
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::{Config, ConfigError};
+use super::{AgentsConfig, Config, ConfigError};
 
 /// `Leptos.toml` as it ships: every setting with its default.
 const DEFAULTS: &str = include_str!("../../../Leptos.toml");
@@ -104,8 +104,16 @@ impl Settings {
                 return Err(self.unknown(&section, None, origin));
             };
             for (key, value) in values {
-                self.known(&section, &key, &origin)?;
-                self.put(&section, &key, value, origin.clone());
+                match (self.known(&section, &key, &origin)?, value) {
+                    (Value::Table(known), Value::Table(inner)) if !known.is_empty() => {
+                        for (name, value) in inner {
+                            let key = format!("{key}.{name}");
+                            self.known(&section, &key, &origin)?;
+                            self.put(&section, &key, value, origin.clone());
+                        }
+                    }
+                    (_, value) => self.put(&section, &key, value, origin.clone()),
+                }
             }
         }
         Ok(())
@@ -125,7 +133,7 @@ impl Settings {
             } else if let Some((section, key)) =
                 name.strip_prefix("MILLRACE_").and_then(|rest| rest.split_once("__"))
             {
-                (section.to_lowercase(), key.to_lowercase())
+                (section.to_lowercase(), key.to_lowercase().replace("__", "."))
             } else {
                 continue;
             };
@@ -145,7 +153,7 @@ impl Settings {
 
     fn put(&mut self, section: &str, key: &str, value: Value, origin: Origin) {
         if let Some(Value::Table(values)) = self.values.get_mut(section) {
-            values.insert(key.to_owned(), value);
+            put_within(values, key, value);
         }
         self.origins.insert((section.to_owned(), key.to_owned()), origin);
     }
@@ -154,12 +162,22 @@ impl Settings {
     fn known(&self, section: &str, key: &str, origin: &Origin) -> Result<&Value, ConfigError> {
         self.values
             .get(section)
-            .and_then(|values| values.get(key))
+            .and_then(|values| within(values, key))
             .ok_or_else(|| self.unknown(section, Some(key), origin.clone()))
     }
 
     fn unknown(&self, section: &str, key: Option<&str>, origin: Origin) -> ConfigError {
         let names = |table: &Table| table.keys().cloned().collect::<Vec<_>>().join(", ");
+        let inner = key.and_then(|key| key.split_once('.'));
+        if let Some((table, name)) = inner
+            && let Some(Value::Table(values)) = self.values.get(section).and_then(|values| values.get(table))
+        {
+            return ConfigError::Unknown {
+                origin,
+                key: format!("{section}.{table}.{name}"),
+                expected: format!("Section [{section}.{table}] has: {}", names(values)),
+            };
+        }
         match (key, self.values.get(section)) {
             (Some(key), Some(Value::Table(values))) => ConfigError::Unknown {
                 origin,
@@ -180,13 +198,22 @@ impl Settings {
             database: self.section("database")?,
             redis: self.section("redis")?,
             queue: self.section("queue")?,
-            agents: self.section("agents")?,
             runner: self.section("runner")?,
+            agents: self.agents()?,
             limits: self.section("limits")?,
             output: self.section("output")?,
             retention: self.section("retention")?,
             log: self.section("log")?,
         })
+    }
+
+    fn agents(&self) -> Result<AgentsConfig, ConfigError> {
+        let agents: AgentsConfig = self.section("agents")?;
+        if agents.knows(&agents.default) {
+            return Ok(agents);
+        }
+        let message = format!("there is no agent `{}`", agents.default);
+        Err(self.wrong("agents", "default", &message, Some("claude".into())))
     }
 
     /// Reads one section. A section that does not fit is read again with one given value at a time on top of the
@@ -200,11 +227,12 @@ impl Settings {
         };
         let defaults = Self::defaults().values;
         let defaults = defaults.get(section).and_then(Value::as_table).cloned().unwrap_or_default();
-        for (key, value) in &values {
+        for (key, value) in leaves(&values) {
+            let default = within_table(&defaults, &key).cloned();
             let mut alone = defaults.clone();
-            let default = alone.insert(key.clone(), value.clone());
+            put_within(&mut alone, &key, value);
             if let Err(error) = read(alone) {
-                return Err(self.wrong(section, key, error.message(), default));
+                return Err(self.wrong(section, &key, error.message(), default));
             }
         }
         Err(self.wrong(section, "", whole.message(), None))
@@ -220,6 +248,42 @@ impl Settings {
             expected: default.map_or(String::new(), |default| format!("The default is {default}")),
         }
     }
+}
+
+/// The value of `key`, which may lie in a section of the section: `claude.model`.
+fn within<'a>(values: &'a Value, key: &str) -> Option<&'a Value> {
+    within_table(values.as_table()?, key)
+}
+
+fn within_table<'a>(values: &'a Table, key: &str) -> Option<&'a Value> {
+    match key.split_once('.') {
+        Some((table, name)) => values.get(table)?.get(name),
+        None => values.get(key),
+    }
+}
+
+fn put_within(values: &mut Table, key: &str, value: Value) {
+    if let Some((table, name)) = key.split_once('.')
+        && let Some(Value::Table(inner)) = values.get_mut(table)
+    {
+        inner.insert(name.to_owned(), value);
+    } else {
+        values.insert(key.to_owned(), value);
+    }
+}
+
+/// The values of a section by their keys, those of its own sections too.
+fn leaves(values: &Table) -> Vec<(String, Value)> {
+    let mut leaves = Vec::new();
+    for (key, value) in values {
+        match value {
+            Value::Table(inner) if !inner.values().any(Value::is_table) => {
+                leaves.extend(inner.iter().map(|(name, value)| (format!("{key}.{name}"), value.clone())));
+            }
+            _ => leaves.push((key.clone(), value.clone())),
+        }
+    }
+    leaves
 }
 
 #[cfg(test)]
@@ -282,6 +346,38 @@ mod tests {
         assert!(error.contains("there is no setting `runner.slot`") && error.contains("slots"), "{error}");
         let error = load_with(&[("MILLRACE_SERVR__LISTEN", "x")]).unwrap_err().to_string();
         assert!(error.contains("server"), "{error}");
+    }
+
+    #[test]
+    fn a_section_of_a_section_takes_single_values_from_the_file_and_from_variables() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "[agents.claude]\nmax_turns = 7\n[agents.custom.mine]\ncommand = [\"x\"]").unwrap();
+        let variables = [("MILLRACE_AGENTS__CODEX__BASE_URL".to_owned(), "http://127.0.0.1:1/v1".to_owned())];
+
+        let agents = load(Some(file.path()), variables, &Overrides::default()).unwrap().agents;
+
+        assert_eq!(agents.claude.max_turns.map(|turns| turns.get()), Some(7));
+        assert_eq!(agents.claude.model, None);
+        assert_eq!(agents.codex.base_url.unwrap().as_str(), "http://127.0.0.1:1/v1");
+        assert_eq!(agents.custom["mine"].command.program(), "x");
+    }
+
+    #[test]
+    fn a_wrong_value_in_a_section_of_a_section_is_named() {
+        let message = |text| load_text(text).unwrap_err().to_string();
+        let error = message("[agents.claude]\nmax_turn = 7");
+        assert!(error.contains("there is no setting `agents.claude.max_turn`"), "{error}");
+        assert!(error.contains("Section [agents.claude] has:") && error.contains("max_turns"), "{error}");
+        let error = message("[agents.codex]\nmax_turns = 7");
+        assert!(error.contains("there is no setting `agents.codex.max_turns`"), "{error}");
+        let error = message("[agents.claude]\nbase_url = \"nowhere\"");
+        assert!(error.contains("`agents.claude.base_url` is wrong"), "{error}");
+        let error = message("[agents.custom.mine]\ncommand = []");
+        assert!(error.contains("`agents.custom` is wrong: a command begins with its program"), "{error}");
+        let error = message("[agents.custom.codex]\ncommand = [\"x\"]");
+        assert!(error.contains("`codex` is the name of an agent that Millrace knows"), "{error}");
+        let error = message("[agents]\ndefault = \"claud\"");
+        assert!(error.contains("`agents.default` is wrong: there is no agent `claud`"), "{error}");
     }
 
     #[test]

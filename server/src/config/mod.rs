@@ -7,7 +7,7 @@ mod error;
 mod load;
 mod sections;
 
-pub use agents::{AgentsConfig, BUILT_IN};
+pub use agents::{AgentConfig, AgentsConfig, CustomAgentConfig};
 pub use error::ConfigError;
 pub use load::{Overrides, load};
 pub use sections::{

@@ -184,7 +184,7 @@ fn optional_address<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Socket
     Ok(Some(address))
 }
 
-fn optional_url<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Url>, D::Error> {
+pub(super) fn optional_url<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Url>, D::Error> {
     let text = String::deserialize(value)?;
     if text.is_empty() {
         return Ok(None);

@@ -1,5 +1,6 @@
 //! Executes attempts: claims jobs, keeps their leases, and lets them go again.
 
+pub mod agents;
 mod attempt;
 mod checkout;
 mod command;

@@ -24,5 +24,6 @@ mod redis_kinds;
 mod retries;
 mod schedules;
 mod sign_in;
+mod state_machine;
 mod streams;
 mod tokens;

@@ -18,7 +18,7 @@ mod workspace;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::setup::Purpose;
 
@@ -55,6 +55,9 @@ enum Task {
     Test {
         /// Only one part of it
         part: Option<test::Part>,
+        /// The real agents too, which are fetched from npm
+        #[arg(long, conflicts_with = "part")]
+        agents: bool,
     },
     /// Measure the release binary
     Bench {
@@ -94,8 +97,10 @@ fn run(task: Task) -> Result<()> {
         Task::Up { arguments } => launch::up(arguments),
         Task::Prepare { check: true } => queries::check(),
         Task::Prepare { check: false } => queries::renew(),
-        Task::Lint => test::run(Some(test::Part::Lint)),
-        Task::Test { part } => test::run(part),
+        Task::Lint => test::run(&[test::Part::Lint]),
+        Task::Test { part: Some(part), .. } => test::run(&[part]),
+        Task::Test { part: None, agents: false } => test::run(&test::USUAL),
+        Task::Test { part: None, agents: true } => test::run(test::Part::value_variants()),
         Task::Bench { arguments } => launch::bench(&arguments),
         Task::Chaos { arguments } => launch::chaos(&arguments),
     }

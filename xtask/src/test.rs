@@ -12,7 +12,7 @@ use millrace_stack::Scratch;
 
 use crate::command::{self, NATIVE, PRODUCT, cargo};
 use crate::progress::{Step, seconds};
-use crate::setup::{self, Purpose, browser, node};
+use crate::setup::{self, Purpose, agents, browser, node};
 use crate::tally::Tally;
 use crate::{guards, launch, lint, queries, site, workspace};
 
@@ -25,19 +25,26 @@ pub(crate) enum Part {
     Rust,
     /// Some seconds of faults, always the same ones
     Chaos,
+    /// The real agents against a model server of our own
+    Agents,
     /// The journeys in a browser
     Browser,
 }
 
-/// Runs one part, or all. The last line of a full run is the number of tests.
-pub(crate) fn run(part: Option<Part>) -> Result<()> {
-    let wants = |this: Part| part.is_none_or(|part| part == this);
+/// What needs nothing from the network once it is set up.
+pub(crate) const USUAL: [Part; 4] = [Part::Lint, Part::Rust, Part::Chaos, Part::Browser];
+
+/// Runs some parts. The last line of a full run is the number of tests.
+pub(crate) fn run(parts: &[Part]) -> Result<()> {
+    let wants = |part: Part| parts.contains(&part);
     let mut stages = Stages::default();
     let outcome = (|| -> Result<Tally> {
-        let purpose = match part {
-            None | Some(Part::Browser) => Purpose::Journeys,
-            Some(Part::Rust) => Purpose::Test,
-            Some(Part::Lint | Part::Chaos) => Purpose::Build,
+        let purpose = if wants(Part::Browser) {
+            Purpose::Journeys
+        } else if wants(Part::Rust) {
+            Purpose::Test
+        } else {
+            Purpose::Build
         };
         stages.run("Set-up", || setup::run(purpose))?;
         if wants(Part::Lint) {
@@ -68,11 +75,14 @@ pub(crate) fn run(part: Option<Part>) -> Result<()> {
         if wants(Part::Chaos) {
             stages.run("Faults", faults)?;
         }
+        if wants(Part::Agents) {
+            stages.run("Real agents", || real_agents(&mut tally))?;
+        }
         Ok(tally)
     })();
     stages.print();
     let tally = outcome?;
-    if wants(Part::Rust) || wants(Part::Browser) {
+    if [Part::Rust, Part::Browser, Part::Agents].into_iter().any(wants) {
         println!("{tally}");
     }
     Ok(())
@@ -83,15 +93,38 @@ fn rust_tests(scratch: &Scratch, tally: &mut Tally) -> Result<()> {
         let mut tests = cargo();
         tests.arg("test").args(packages).arg("--no-fail-fast");
         name_servers(&mut tests, scratch);
-        let mut counted = Tally::default();
-        let status = command::follow(&mut tests, |stream, line| {
-            counted.add_line(line);
-            command::pass_through(stream, line);
-        })?;
-        tally.add(counted);
-        finish(counted, command::succeeded(&tests, status))?;
+        count(&mut tests, tally)?;
     }
     Ok(())
+}
+
+/// Those tests that the usual run leaves out, with the programs that they are about.
+fn real_agents(tally: &mut Tally) -> Result<()> {
+    let programs = agents::install()?;
+    let mut tests = cargo();
+    tests
+        .args([
+            "test",
+            "--package=millrace",
+            "--test=agents",
+            "--no-fail-fast",
+            "--",
+            "--ignored",
+            "--test-threads=2",
+        ])
+        .env("MILLRACE_TEST_AGENTS", programs);
+    count(&mut tests, tally)
+}
+
+/// Runs tests of Rust and counts them.
+fn count(tests: &mut Command, tally: &mut Tally) -> Result<()> {
+    let mut counted = Tally::default();
+    let status = command::follow(tests, |stream, line| {
+        counted.add_line(line);
+        command::pass_through(stream, line);
+    })?;
+    tally.add(counted);
+    finish(counted, command::succeeded(tests, status))
 }
 
 /// Long enough for a dozen faults and for every lease to run out once.

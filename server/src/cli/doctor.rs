@@ -2,10 +2,11 @@
 
 use std::{path::Path, process::ExitCode};
 
+use app::model::AgentStatus;
 use secrecy::ExposeSecret;
 
 use super::connect;
-use crate::{config::Config, db, queue::Queue};
+use crate::{config::Config, db, queue::Queue, runner::agents};
 
 /// What was found of one thing.
 type Finding = Result<String, String>;
@@ -29,7 +30,29 @@ pub(super) async fn doctor(config: Config) -> anyhow::Result<ExitCode> {
             }
         }
     }
+    for agent in agents::survey(&config.agents) {
+        println!("{}", describe(&agent));
+    }
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// No agent is a must, so none that is missing is a problem.
+fn describe(agent: &AgentStatus) -> String {
+    let AgentStatus { name, title, .. } = agent;
+    let (word, found) = if !agent.installed {
+        let install =
+            agent.install.as_deref().map_or(String::new(), |install| format!(". Install it with: {install}"));
+        ("absent", format!("not installed{install}"))
+    } else {
+        let version = agent.version.as_deref().unwrap_or("installed");
+        let wanted = &agent.wanted_credentials;
+        match agent.credentials.as_slice() {
+            [] if wanted.is_empty() => ("ok", version.to_owned()),
+            [] => ("no key", format!("{version}; set one of {} for the runner", wanted.join(", "))),
+            set => ("ok", format!("{version}; {} is set", set.join(", "))),
+        }
+    };
+    format!("{word:8} agent {name} ({title}): {found}")
 }
 
 fn git() -> Finding {

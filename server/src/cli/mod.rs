@@ -2,6 +2,7 @@
 
 mod client;
 mod connect;
+mod demo_agent;
 mod doctor;
 mod local_access;
 mod logging;
@@ -92,6 +93,9 @@ enum ServerCommand {
     SignInLink,
     /// Check everything that Millrace needs, and say how to mend it
     Doctor,
+    /// Do a small true change to the repository of the current directory, as the agent `demo`
+    #[command(hide = true)]
+    DemoAgent,
 }
 
 #[derive(Subcommand)]
@@ -155,6 +159,9 @@ fn run_server(command: ServerCommand, settings: &Settings) -> anyhow::Result<Exi
     if matches!(command, ServerCommand::Up { .. }) {
         overrides.set_default("runner", "local_repositories", "allow");
     }
+    if matches!(command, ServerCommand::DemoAgent) {
+        return demo_agent::run();
+    }
     let config = settings.load(overrides)?;
     match command {
         ServerCommand::Up { .. } => up::up(&config),
@@ -164,6 +171,8 @@ fn run_server(command: ServerCommand, settings: &Settings) -> anyhow::Result<Exi
         ServerCommand::Token(TokenCommand::Create { name }) => block_on(token::create(config, name)),
         ServerCommand::SignInLink => block_on(token::print_sign_in_link(config)),
         ServerCommand::Doctor => block_on(doctor::doctor(config)),
+        // Above: it knows no settings.
+        ServerCommand::DemoAgent => demo_agent::run(),
     }
 }
 

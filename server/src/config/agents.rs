@@ -101,7 +101,9 @@ impl TryFrom<Vec<String>> for Words {
     }
 }
 
-fn custom_agents<'de, D: Deserializer<'de>>(value: D) -> Result<BTreeMap<String, CustomAgentConfig>, D::Error> {
+fn custom_agents<'de, D: Deserializer<'de>>(
+    value: D,
+) -> Result<BTreeMap<String, CustomAgentConfig>, D::Error> {
     let agents = BTreeMap::<String, CustomAgentConfig>::deserialize(value)?;
     match agents.keys().find(|name| KNOWN.contains(&name.as_str())) {
         Some(name) => Err(D::Error::custom(format!("`{name}` is the name of an agent that Millrace knows"))),

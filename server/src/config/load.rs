@@ -351,7 +351,11 @@ mod tests {
     #[test]
     fn a_section_of_a_section_takes_single_values_from_the_file_and_from_variables() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "[agents.claude]\nmax_turns = 7\n[agents.custom.mine]\ncommand = [\"x\"]").unwrap();
+        std::fs::write(
+            file.path(),
+            "[agents.claude]\nmax_turns = 7\n[agents.custom.mine]\ncommand = [\"x\"]",
+        )
+        .unwrap();
         let variables = [("MILLRACE_AGENTS__CODEX__BASE_URL".to_owned(), "http://127.0.0.1:1/v1".to_owned())];
 
         let agents = load(Some(file.path()), variables, &Overrides::default()).unwrap().agents;

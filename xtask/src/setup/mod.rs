@@ -1,5 +1,6 @@
 //! Installs what is missing, once. With everything in place it only looks, which takes no time.
 
+pub(crate) mod agents;
 pub(crate) mod browser;
 pub(crate) mod node;
 mod packages;

@@ -11,13 +11,8 @@ use super::{
 };
 use crate::config::AgentConfig;
 
-const CREDENTIALS: &[&str] = &[
-    "ANTHROPIC_API_KEY",
-    "OPENAI_API_KEY",
-    "GEMINI_API_KEY",
-    "DEEPSEEK_API_KEY",
-    "OPENROUTER_API_KEY",
-];
+const CREDENTIALS: &[&str] =
+    &["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "DEEPSEEK_API_KEY", "OPENROUTER_API_KEY"];
 
 /// Its file for the prompt, relative to HOME.
 const PROMPT: &str = "prompt.md";
@@ -189,7 +184,8 @@ mod tests {
     #[test]
     fn a_refused_key_is_a_failure_although_the_program_says_nothing_more() {
         let mut memory = Memory::default();
-        let line = "litellm.AuthenticationError: AuthenticationError: OpenAIException - Incorrect API key provided";
+        let line =
+            "litellm.AuthenticationError: AuthenticationError: OpenAIException - Incorrect API key provided";
         Lines::default().understand(Timestamp(0), line, &mut memory);
         let said = Lines::default().last_word(memory.last_word, &Exit::Code(0));
         assert_eq!(said.unwrap().unwrap_err().reason, app::model::AgentOutcome::Authentication);

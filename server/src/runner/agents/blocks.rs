@@ -4,7 +4,7 @@ use app::model::Step;
 use serde_json::Value;
 
 use super::{
-    dialect::{owned, text},
+    dialect::{short_json, short_text, some_text, text},
     shorten::shorten,
 };
 
@@ -18,12 +18,12 @@ pub(super) fn steps(event: &Value) -> Vec<Step> {
 
 fn step(block: &Value) -> Option<Step> {
     match text(block, "/type") {
-        "text" => Some(Step::Message { text: owned(block, "/text")?, delta: false }),
-        "thinking" => Some(Step::Thought { text: owned(block, "/thinking")? }),
+        "text" => Some(Step::Message { text: some_text(block, "/text")?, delta: false }),
+        "thinking" => Some(Step::Thought { text: some_text(block, "/thinking")? }),
         "tool_use" => Some(Step::ToolCall {
-            call: text(block, "/id").to_owned(),
-            tool: text(block, "/name").to_owned(),
-            input: shorten(&block.get("input").map(Value::to_string).unwrap_or_default()),
+            call: short_text(block, "/id"),
+            tool: short_text(block, "/name"),
+            input: short_json(block, "input"),
         }),
         "tool_result" => Some(tool_result(block)),
         _ => None,
@@ -34,7 +34,7 @@ fn tool_result(block: &Value) -> Step {
     let output = content(&block["content"]);
     let error = block["is_error"].as_bool().unwrap_or(false);
     Step::ToolResult {
-        call: text(block, "/tool_use_id").to_owned(),
+        call: short_text(block, "/tool_use_id"),
         exit_code: exit_code(&output).filter(|_| error),
         error,
         output: shorten(&output),
@@ -47,7 +47,7 @@ fn content(content: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(blocks) => {
             let texts = blocks.iter().map(|block| match text(block, "/type") {
-                "text" => text(block, "/text").to_owned(),
+                "text" => short_text(block, "/text"),
                 other => format!("[{other}]"),
             });
             texts.collect::<Vec<_>>().join("\n")
@@ -79,15 +79,18 @@ mod tests {
 
     #[test]
     fn a_result_of_blocks_is_their_text() {
-        let blocks = json!([{"type": "text", "text": "one"}, {"type": "image"}, {"type": "text", "text": "two"}]);
+        let blocks =
+            json!([{"type": "text", "text": "one"}, {"type": "image"}, {"type": "text", "text": "two"}]);
         assert_eq!(content(&blocks), "one\n[image]\ntwo");
     }
 
     #[test]
     fn thoughts_are_told_from_messages() {
         let event = json!({"message": {"content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Ah."}]}});
-        let expected =
-            [Step::Thought { text: "Hm.".to_owned() }, Step::Message { text: "Ah.".to_owned(), delta: false }];
+        let expected = [
+            Step::Thought { text: "Hm.".to_owned() },
+            Step::Message { text: "Ah.".to_owned(), delta: false },
+        ];
         assert_eq!(steps(&event), expected);
     }
 }

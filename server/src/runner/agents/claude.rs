@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     Agent, Launch, Profile, Reader, Task, blocks,
-    dialect::{Dialect, Listener, event, micros, number, owned, text},
+    dialect::{Dialect, Listener, event, micros, number, some_text, text},
     ending::{Failure, Memory},
     launch::{base_url, hosts, model},
     reason::{reason_of, reason_of_status},
@@ -81,9 +81,9 @@ impl Dialect for Events {
         let Some(event) = event(line) else { return Vec::new() };
         match (text(&event, "/type"), text(&event, "/subtype")) {
             ("system", "init") => {
-                memory.told.session = owned(&event, "/session_id");
-                memory.told.model = owned(&event, "/model");
-                memory.told.version = owned(&event, "/claude_code_version");
+                memory.told.session = some_text(&event, "/session_id");
+                memory.told.model = some_text(&event, "/model");
+                memory.told.version = some_text(&event, "/claude_code_version");
                 Vec::new()
             }
             ("system", "api_retry") => vec![retry(at, &event)],
@@ -140,7 +140,7 @@ impl Events {
 
 /// Its summary, or its errors.
 fn said(event: &Value) -> String {
-    if let Some(result) = owned(event, "/result") {
+    if let Some(result) = some_text(event, "/result") {
         return result;
     }
     let errors = event["errors"].as_array().into_iter().flatten().filter_map(Value::as_str);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Agent, Launch, Profile, Reader, Task,
-    dialect::{Dialect, Listener, event, number, owned, text},
+    dialect::{Dialect, Listener, event, number, short_text, some_text, text},
     ending::{Failure, Memory},
     launch::{base_url, hosts, model},
     shorten::shorten,
@@ -72,6 +72,9 @@ impl Agent for Codex {
     }
 }
 
+/// How many items may be under way before the oldest is forgotten.
+const MOST_OPEN: usize = 64;
+
 #[derive(Default)]
 struct Events {
     /// Items that began and have not ended.
@@ -83,7 +86,7 @@ impl Dialect for Events {
         let Some(event) = event(line) else { return Vec::new() };
         match text(&event, "/type") {
             "thread.started" => {
-                memory.told.session = owned(&event, "/thread_id");
+                memory.told.session = some_text(&event, "/thread_id");
                 Vec::new()
             }
             "turn.started" => {
@@ -94,7 +97,7 @@ impl Dialect for Events {
             "item.completed" => self.completed(&event["item"], memory),
             // The last one comes again as the failure of the turn.
             "error" if text(&event, "/message").starts_with("Reconnecting") => {
-                vec![Step::Retry { text: shorten(text(&event, "/message")), again_at: None }]
+                vec![Step::Retry { text: short_text(&event, "/message"), again_at: None }]
             }
             "turn.completed" => {
                 let usage = usage(&event);
@@ -116,12 +119,15 @@ impl Dialect for Events {
 impl Events {
     fn begun(&mut self, item: &Value) -> Vec<Step> {
         let Some(call) = call(item) else { return Vec::new() };
-        self.open.push(text(item, "/id").to_owned());
+        if self.open.len() == MOST_OPEN {
+            self.open.remove(0);
+        }
+        self.open.push(short_text(item, "/id"));
         vec![call]
     }
 
     fn completed(&mut self, item: &Value, memory: &mut Memory) -> Vec<Step> {
-        let text_of = || shorten(text(item, "/text"));
+        let text_of = || short_text(item, "/text");
         match text(item, "/type") {
             "agent_message" => {
                 memory.told.summary = Some(text_of());
@@ -152,15 +158,15 @@ fn call(item: &Value) -> Option<Step> {
         }
         _ => return None,
     };
-    Some(Step::ToolCall { call: text(item, "/id").to_owned(), tool, input: shorten(&input.to_string()) })
+    Some(Step::ToolCall { call: short_text(item, "/id"), tool, input: shorten(&input.to_string()) })
 }
 
 fn result(item: &Value) -> Step {
-    let output = owned(item, "/aggregated_output")
-        .or_else(|| owned(item, "/error/message"))
+    let output = some_text(item, "/aggregated_output")
+        .or_else(|| some_text(item, "/error/message"))
         .or_else(|| item.get("result").filter(|result| !result.is_null()).map(Value::to_string));
     Step::ToolResult {
-        call: text(item, "/id").to_owned(),
+        call: short_text(item, "/id"),
         exit_code: item["exit_code"].as_i64().and_then(|code| code.try_into().ok()),
         error: matches!(text(item, "/status"), "failed" | "declined"),
         output: shorten(&output.unwrap_or_default()),

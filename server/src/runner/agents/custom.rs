@@ -38,9 +38,11 @@ impl Agent for Custom {
 
     fn prepare(&self, task: &Task<'_>, variable: &dyn Fn(&str) -> Option<String>) -> Launch {
         let mut launch = Launch::new(self.settings.command.program());
-        launch
-            .args(self.settings.command.arguments().iter().map(String::as_str))
-            .pass_on(&[], &self.settings.environment, variable);
+        launch.args(self.settings.command.arguments().iter().map(String::as_str)).pass_on(
+            &[],
+            &self.settings.environment,
+            variable,
+        );
         if let Some(model) = task.model {
             launch.env("MILLRACE_MODEL", model);
         }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{
     Reader,
     ending::{Ending, Exit, LastWord, Memory, Told},
+    shorten::shorten,
 };
 
 /// How one agent talks on its standard output.
@@ -63,8 +64,19 @@ pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-pub(super) fn owned(value: &Value, pointer: &str) -> Option<String> {
-    Some(text(value, pointer)).filter(|text| !text.is_empty()).map(str::to_owned)
+/// The text at a JSON pointer, shortened when it is long.
+pub(super) fn short_text(value: &Value, pointer: &str) -> String {
+    shorten(text(value, pointer))
+}
+
+/// The same, where it says anything.
+pub(super) fn some_text(value: &Value, pointer: &str) -> Option<String> {
+    Some(short_text(value, pointer)).filter(|text| !text.is_empty())
+}
+
+/// The JSON at a key as text, shortened when it is long.
+pub(super) fn short_json(value: &Value, key: &str) -> String {
+    shorten(&value.get(key).map(Value::to_string).unwrap_or_default())
 }
 
 pub(super) fn number(value: &Value, pointer: &str) -> u64 {

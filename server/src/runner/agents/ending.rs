@@ -116,7 +116,10 @@ impl Memory {
             ),
             (_, Exit::Cut(Cut::Silent(time))) => failed(
                 AgentOutcome::Timeout,
-                format!("It was stopped because it printed nothing for {}.", humantime::format_duration(time)),
+                format!(
+                    "It was stopped because it printed nothing for {}.",
+                    humantime::format_duration(time)
+                ),
             ),
             (_, Exit::Cut(Cut::Limit(limit))) => failed(AgentOutcome::LimitReached, limit),
             (Some(Err(failure)), _) => Verdict::Failed(failure),

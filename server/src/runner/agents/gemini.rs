@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Agent, Launch, Profile, Reader, Task,
-    dialect::{Dialect, Listener, event, number, owned, text},
+    dialect::{Dialect, Listener, event, number, short_json, short_text, some_text, text},
     ending::{Failure, Memory},
     launch::{base_url, hosts, model},
     shorten::shorten,
@@ -16,6 +16,9 @@ const CREDENTIALS: &[&str] = &["GEMINI_API_KEY"];
 
 /// Without a bound it asks a provider that is busy again for minutes, and says nothing meanwhile.
 const ATTEMPTS: u32 = 3;
+
+/// From where on a message is no summary any more.
+const LONGEST_SUMMARY: usize = 16 * 1024;
 
 pub(super) struct Gemini {
     settings: AgentConfig,
@@ -73,44 +76,57 @@ impl Agent for Gemini {
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Listener::new(Events))
+        Box::new(Listener::new(Events::default()))
     }
 }
 
-struct Events;
+#[derive(Default)]
+struct Events {
+    /// What it has said since it last used a tool.
+    saying: String,
+}
 
 impl Dialect for Events {
     fn understand(&mut self, _: Timestamp, line: &str, memory: &mut Memory) -> Vec<Step> {
         let Some(event) = event(line) else { return Vec::new() };
         match text(&event, "/type") {
             "init" => {
-                memory.told.session = owned(&event, "/session_id");
-                memory.told.model = owned(&event, "/model");
+                memory.told.session = some_text(&event, "/session_id");
+                memory.told.model = some_text(&event, "/model");
                 Vec::new()
             }
             "message" if text(&event, "/role") == "assistant" => {
-                let text = text(&event, "/content").to_owned();
+                let text = short_text(&event, "/content");
+                if self.saying.len() < LONGEST_SUMMARY {
+                    self.saying.push_str(&text);
+                }
                 vec![Step::Message { text, delta: event["delta"] == true }]
             }
-            "tool_use" => vec![Step::ToolCall {
-                call: text(&event, "/tool_id").to_owned(),
-                tool: text(&event, "/tool_name").to_owned(),
-                input: shorten(&event.get("parameters").map(Value::to_string).unwrap_or_default()),
-            }],
+            "tool_use" => {
+                self.saying.clear();
+                vec![Step::ToolCall {
+                    call: short_text(&event, "/tool_id"),
+                    tool: short_text(&event, "/tool_name"),
+                    input: short_json(&event, "parameters"),
+                }]
+            }
             "tool_result" => vec![tool_result(&event)],
-            "result" => result(&event, memory),
+            "result" => {
+                memory.told.summary = Some(shorten(&self.saying)).filter(|text| !text.is_empty());
+                result(&event, memory)
+            }
             _ => Vec::new(),
         }
     }
 }
 
 fn tool_result(event: &Value) -> Step {
-    let output = owned(event, "/output").or_else(|| owned(event, "/error/message"));
+    let output = some_text(event, "/output").or_else(|| some_text(event, "/error/message"));
     Step::ToolResult {
-        call: text(event, "/tool_id").to_owned(),
+        call: short_text(event, "/tool_id"),
         exit_code: None,
         error: text(event, "/status") == "error",
-        output: shorten(&output.unwrap_or_default()),
+        output: output.unwrap_or_default(),
     }
 }
 

@@ -26,15 +26,15 @@ use std::path::PathBuf;
 
 use app::model::{Step, Stream, Timestamp};
 
+use self::{
+    aider::Aider, claude::Claude, codex::Codex, custom::Custom, demo::Demo, gemini::Gemini,
+    opencode::OpenCode, qwen::Qwen,
+};
 pub use self::{
     ending::{Cut, Ending, Exit, Failure, Told, Verdict},
     launch::{HomeFile, Launch, Task},
     survey::survey,
     whole_lines::WholeLines,
-};
-use self::{
-    aider::Aider, claude::Claude, codex::Codex, custom::Custom, demo::Demo, gemini::Gemini,
-    opencode::OpenCode, qwen::Qwen,
 };
 use crate::config::AgentsConfig;
 

@@ -5,11 +5,10 @@ use serde_json::{Value, json};
 
 use super::{
     Agent, Launch, Profile, Reader, Task,
-    dialect::{Dialect, Listener, event, micros, number, owned, text},
+    dialect::{Dialect, Listener, event, micros, number, short_json, short_text, some_text, text},
     ending::{Exit, Failure, LastWord, Memory},
     launch::{base_url, hosts, model},
     reason::reason_of_status,
-    shorten::shorten,
 };
 use crate::config::AgentConfig;
 
@@ -99,7 +98,7 @@ struct Events {
 impl Dialect for Events {
     fn understand(&mut self, _: Timestamp, line: &str, memory: &mut Memory) -> Vec<Step> {
         let Some(event) = event(line) else { return Vec::new() };
-        if let Some(session) = owned(&event, "/sessionID") {
+        if let Some(session) = some_text(&event, "/sessionID") {
             memory.told.session = Some(session);
         }
         let part = &event["part"];
@@ -109,11 +108,11 @@ impl Dialect for Events {
                 Vec::new()
             }
             "text" => {
-                let text = shorten(text(part, "/text"));
+                let text = short_text(part, "/text");
                 memory.told.summary = Some(text.clone());
                 vec![Step::Message { text, delta: false }]
             }
-            "reasoning" => vec![Step::Thought { text: shorten(text(part, "/text")) }],
+            "reasoning" => vec![Step::Thought { text: short_text(part, "/text") }],
             "tool_use" => tool(part).into(),
             "step_finish" => {
                 // Any other reason means that it goes on, or was cut off.
@@ -140,20 +139,20 @@ impl Dialect for Events {
 
 /// A tool is told when it has ended.
 fn tool(part: &Value) -> [Step; 2] {
-    let call = text(part, "/callID").to_owned();
+    let call = short_text(part, "/callID");
     let state = &part["state"];
-    let output = owned(state, "/output").or_else(|| owned(state, "/error"));
+    let output = some_text(state, "/output").or_else(|| some_text(state, "/error"));
     [
         Step::ToolCall {
             call: call.clone(),
-            tool: text(part, "/tool").to_owned(),
-            input: shorten(&state.get("input").map(Value::to_string).unwrap_or_default()),
+            tool: short_text(part, "/tool"),
+            input: short_json(state, "input"),
         },
         Step::ToolResult {
             call,
             exit_code: state["metadata"]["exit"].as_i64().and_then(|code| code.try_into().ok()),
             error: text(state, "/status") == "error",
-            output: shorten(&output.unwrap_or_default()),
+            output: output.unwrap_or_default(),
         },
     ]
 }
@@ -172,7 +171,7 @@ fn add(usage: &mut Usage, part: &Value) {
 }
 
 fn failure(error: &Value) -> Failure {
-    let message = owned(error, "/data/message").or_else(|| owned(error, "/name")).unwrap_or_default();
+    let message = some_text(error, "/data/message").or_else(|| some_text(error, "/name")).unwrap_or_default();
     match error["data"]["statusCode"].as_u64() {
         Some(status) => Failure::new(reason_of_status(status, &message), message),
         None => Failure::worded(&message),

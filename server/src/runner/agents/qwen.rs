@@ -5,10 +5,9 @@ use serde_json::Value;
 
 use super::{
     Agent, Launch, Profile, Reader, Task, blocks,
-    dialect::{Dialect, Listener, event, number, owned, text},
+    dialect::{Dialect, Listener, event, number, short_text, some_text, text},
     ending::{Failure, Memory},
     launch::{base_url, hosts, model},
-    shorten::shorten,
 };
 use crate::config::AgentConfig;
 
@@ -73,9 +72,9 @@ impl Dialect for Events {
         let Some(event) = event(line) else { return Vec::new() };
         match (text(&event, "/type"), text(&event, "/subtype")) {
             ("system", "init") => {
-                memory.told.session = owned(&event, "/session_id");
-                memory.told.model = owned(&event, "/model");
-                memory.told.version = owned(&event, "/qwen_code_version");
+                memory.told.session = some_text(&event, "/session_id");
+                memory.told.model = some_text(&event, "/model");
+                memory.told.version = some_text(&event, "/qwen_code_version");
                 Vec::new()
             }
             ("assistant" | "user", _) => {
@@ -97,7 +96,7 @@ fn result(event: &Value, subtype: &str, memory: &mut Memory) -> Vec<Step> {
     };
     memory.told.usage = Some(usage);
     let ok = subtype == "success" && event["is_error"] == false;
-    let said = shorten(text(event, if ok { "/result" } else { "/error/message" }));
+    let said = short_text(event, if ok { "/result" } else { "/error/message" });
     memory.last_word = Some(if ok {
         memory.told.summary = Some(said.clone());
         Ok(())

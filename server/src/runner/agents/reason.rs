@@ -60,10 +60,7 @@ const WORDINGS: [(AgentOutcome, &[&str]); 4] = [
             "at capacity",
         ],
     ),
-    (
-        AgentOutcome::LimitReached,
-        &["maximum number of turns", "max session turns", "maximum budget", "turnlimited", "token limit", "context window"],
-    ),
+    (AgentOutcome::LimitReached, &["maximum number of turns", "max session turns", "maximum budget"]),
 ];
 
 /// The reason that a wording gives, if it gives one.

@@ -2,10 +2,12 @@
 
 /// The longest text of a tool's input or output, of a message or a summary.
 const LIMIT: usize = 16 * 1024;
+/// Room for the mark, so that what was shortened once stays as it is.
+const MARK: usize = 64;
 
 /// The beginning of a long text with a mark that says how much is missing.
 pub(super) fn shorten(text: &str) -> String {
-    if text.len() <= LIMIT {
+    if text.len() <= LIMIT + MARK {
         return text.to_owned();
     }
     let end = text.floor_char_boundary(LIMIT);
@@ -23,6 +25,7 @@ mod tests {
         let (kept, mark) = short.rsplit_once('\n').unwrap();
         assert!(text.starts_with(kept) && kept.len() > LIMIT - 3 && kept.len() <= LIMIT);
         assert_eq!(mark, format!("… {} more bytes are in the raw output", text.len() - kept.len()));
+        assert_eq!(shorten(&short), short);
     }
 
     #[test]

@@ -47,11 +47,12 @@ pub(crate) fn answer(request: &Value) -> Response {
     ])
 }
 
-/// Whether the last message tells what a tool has done.
+/// Whether a tool has answered since the model last spoke. Claude Code adds reminders of its own after that.
 fn has_result(request: &Value) -> bool {
-    let last = request["messages"].as_array().and_then(|messages| messages.last());
-    let blocks = last.and_then(|message| message["content"].as_array()).into_iter().flatten();
-    blocks.into_iter().any(|block| block["type"] == "tool_result")
+    let messages = request["messages"].as_array().into_iter().flatten().rev();
+    let newest = messages.take_while(|message| message["role"] != "assistant");
+    let mut blocks = newest.filter_map(|message| message["content"].as_array()).flatten();
+    blocks.any(|block| block["type"] == "tool_result")
 }
 
 /// The block as it begins, and the rest of it.

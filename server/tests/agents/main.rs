@@ -64,6 +64,17 @@ macro_rules! real_agent {
                 let run = refused(AGENT, Refusal::Unauthorized).await;
                 assert_eq!(run.failure().reason, AgentOutcome::Authentication, "{run:?}");
             }
+        }
+    };
+}
+
+/// The same for those that give up within seconds; the others ask again for a minute and longer.
+macro_rules! gives_up_soon {
+    ($name:ident, $agent:literal) => {
+        mod $name {
+            use super::*;
+
+            const AGENT: &str = $agent;
 
             #[tokio::test]
             #[ignore = "needs the real program: cargo xtask test agents"]
@@ -87,6 +98,9 @@ real_agent!(codex);
 real_agent!(gemini);
 real_agent!(qwen);
 real_agent!(opencode);
+gives_up_soon!(claude_in_vain, "claude");
+gives_up_soon!(codex_in_vain, "codex");
+gives_up_soon!(gemini_in_vain, "gemini");
 
 #[tokio::test]
 #[ignore = "needs the real program: cargo xtask test agents"]

@@ -15,16 +15,18 @@ pub(crate) fn answer(request: &Value) -> Response {
         .flatten()
         .filter_map(|tool| Some((tool["name"].as_str()?, &tool["input_schema"])))
         .collect();
+    // Of two messages or calls with one name in a conversation the client keeps one only.
+    let turn = request["messages"].as_array().map_or(0, Vec::len);
+    let call = format!("toolu_fake{turn}");
     let (block, stop_reason) = match Answer::next(&tools, has_result(request)) {
-        Answer::Use(tool) => (
-            json!({"type": "tool_use", "id": "toolu_fake", "name": tool.name, "input": tool.input}),
-            "tool_use",
-        ),
+        Answer::Use(tool) => {
+            (json!({"type": "tool_use", "id": call, "name": tool.name, "input": tool.input}), "tool_use")
+        }
         Answer::Say(text) => (json!({"type": "text", "text": text}), "end_turn"),
     };
     let message = |content: Value, stop_reason: Value, written: u32| {
         json!({
-            "id": "msg_fake", "type": "message", "role": "assistant", "model": request["model"],
+            "id": format!("msg_fake{turn}"), "type": "message", "role": "assistant", "model": request["model"],
             "content": content, "stop_reason": stop_reason, "stop_sequence": null,
             "usage": {"input_tokens": 1000, "cache_read_input_tokens": 200, "output_tokens": written},
         })

@@ -12,7 +12,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::git::{GitError, git};
+use super::git::{GitError, git, git_remote};
 
 #[derive(Debug, thiserror::Error)]
 pub enum CheckoutError {
@@ -92,7 +92,7 @@ async fn fetch(mirror: &Path, repository: &str) -> Result<(), CheckoutError> {
         git(mirror, &["init", "--quiet", "--bare", "--template=", "."]).await.map_err(failed)?;
     }
     let head = format!("+HEAD:{REMOTE_HEAD}");
-    let fetched = git(
+    let fetched = git_remote(
         mirror,
         &[
             "fetch",
@@ -129,9 +129,11 @@ async fn resolve(mirror: &Path, repository: &str, git_ref: Option<&str>) -> Resu
     }
     // A commit or a ref outside of branches and tags, such as `refs/pull/7/head`, is asked for by its name.
     let wanted = format!("+{git_ref}:refs/millrace/wanted");
-    let asked =
-        git(mirror, &["fetch", "--quiet", "--no-write-fetch-head", "--end-of-options", repository, &wanted])
-            .await;
+    let asked = git_remote(
+        mirror,
+        &["fetch", "--quiet", "--no-write-fetch-head", "--end-of-options", repository, &wanted],
+    )
+    .await;
     if asked.is_ok()
         && let Some(commit) = commit(mirror, "refs/millrace/wanted").await
     {

@@ -14,37 +14,88 @@ pub enum GitError {
 }
 
 /// Settings that go before those of the repository and of the person who runs the runner.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 9] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.askPass=",
-    "protocol.ext.allow=never",
+    // A repository among the files of another is data.
+    "safe.bareRepository=explicit",
     "submodule.recurse=false",
+    "fetch.recurseSubmodules=false",
     "gc.auto=0",
     "maintenance.auto=false",
     "advice.detachedHead=false",
 ];
 
-/// Runs git in `directory` and returns what it printed.
+/// Every object from elsewhere is looked at: names such as `.git` in a tree, and what else git has learnt to fear. What
+/// old programs wrote wrongly and nobody can change any more is let through.
+const LOOK_AT_OBJECTS: [&str; 10] = [
+    "fetch.fsckObjects=true",
+    "fetch.fsck.badDateOverflow=ignore",
+    "fetch.fsck.badEmail=ignore",
+    "fetch.fsck.badTimezone=ignore",
+    "fetch.fsck.duplicateEntries=ignore",
+    "fetch.fsck.missingEmail=ignore",
+    "fetch.fsck.missingNameBeforeEmail=ignore",
+    "fetch.fsck.missingSpaceBeforeDate=ignore",
+    "fetch.fsck.missingSpaceBeforeEmail=ignore",
+    "fetch.fsck.zeroPaddedFilemode=ignore",
+];
+
+/// Variables of the runner's own environment that would lead git to other places.
+const MISLEADING: [&str; 6] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_TEMPLATE_DIR",
+    "GIT_WORK_TREE",
+];
+
+/// Runs git on the repository in `directory` and returns what it printed. The settings of the machine and of the person
+/// who runs the runner do not count: a filter among them would be run by whoever names it in a `.gitattributes`.
 pub(super) async fn git(directory: &Path, arguments: &[&str]) -> Result<String, GitError> {
+    let mut command = command(directory, &[]);
+    command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+    run(command.args(arguments)).await
+}
+
+/// Runs git to speak to another repository. The settings of the machine and the person do count, for they say how to sign
+/// in and how to reach it; none of what is fetched becomes a file.
+pub(super) async fn git_remote(directory: &Path, arguments: &[&str]) -> Result<String, GitError> {
+    let mut command = command(directory, &LOOK_AT_OBJECTS);
+    command.env("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh");
+    run(command.args(arguments)).await
+}
+
+fn command(directory: &Path, settings: &[&str]) -> Command {
     let mut command = Command::new("git");
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter().chain(settings) {
         command.args(["-c", setting]);
     }
-    let result = command
-        .args(arguments)
+    for name in MISLEADING {
+        command.env_remove(name);
+    }
+    // The repository is named rather than looked for, unless it is about to be made.
+    let nested = directory.join(".git");
+    if nested.exists() {
+        command.env("GIT_DIR", nested);
+    } else if directory.join("HEAD").exists() {
+        command.env("GIT_DIR", directory);
+    }
+    command
         .current_dir(directory)
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
         .env("LC_ALL", "C")
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
         .stdin(Stdio::null())
         .process_group(0)
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(GitError::Missing)?;
+        .kill_on_drop(true);
+    command
+}
+
+async fn run(command: &mut Command) -> Result<String, GitError> {
+    let result = command.output().await.map_err(GitError::Missing)?;
     if result.status.success() {
         Ok(String::from_utf8_lossy(&result.stdout).trim_end().to_owned())
     } else {

@@ -9,7 +9,7 @@ use tokio::process::Command;
 use super::{
     Execute, RunningAttempt,
     checkout::checkout,
-    process::{self, Exit, Limits},
+    process::{self, Exit, Input, Limits},
     workspace::{Workspace, Workspaces},
 };
 use crate::{
@@ -70,7 +70,8 @@ impl CommandExecutor {
         let mut command = self.command(job, &script, workspace).await?;
         let limits =
             Limits { kill_after: self.config.runner.kill_after, line_bytes: self.config.output.line_bytes };
-        let exit = match process::run(&mut command, &attempt.output, &attempt.stop, &limits).await {
+        let running = process::run(&mut command, Input::Nothing, &attempt.output, &attempt.stop, &limits);
+        let exit = match running.await {
             Ok(exit) => exit,
             Err(error) => return Ok(Outcome::failed(format!("The script could not be started: {error}."))),
         };

@@ -1,14 +1,15 @@
 //! A child process and everything it starts: run, listened to, and stopped as a whole.
 
-use std::{io, process::Stdio, time::Duration};
+use std::{fs::File, io, process::Stdio, time::Duration};
 
 use app::model::Stream;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt},
-    process::{Child, Command},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    process::{Child, ChildStdin, Command},
     sync::watch,
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{AttemptOutput, StopSignal, output::now};
 use crate::output::{PrintedLine, Splitter};
@@ -36,25 +37,41 @@ pub(super) struct Limits {
     pub line_bytes: usize,
 }
 
+/// What a child reads from its standard input.
+#[derive(Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "scripts read nothing; agents will get their prompt by it"))]
+pub(super) enum Input {
+    Nothing,
+    Bytes(Vec<u8>),
+    File(File),
+}
+
 /// Runs `command` in a process group of its own until it ends or `stop` is requested; then the whole group gets TERM, and
 /// KILL after a while. Every line that it prints goes to `output`.
 pub(super) async fn run(
     command: &mut Command,
+    input: Input,
     output: &AttemptOutput,
     stop: &StopSignal,
     limits: &Limits,
 ) -> io::Result<Exit> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true);
+    let (stdin, to_write) = match input {
+        Input::Nothing => (Stdio::null(), None),
+        Input::Bytes(bytes) => (Stdio::piped(), Some(bytes)),
+        Input::File(file) => (file.into(), None),
+    };
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
     die_with_parent(command);
     let mut child = command.spawn()?;
     let group = Group::of(&child);
     let stdout = child.stdout.take();
     let stderr = child.stderr.take();
+    // Ends with this function: a child need not read to the end.
+    let _writing = child
+        .stdin
+        .take()
+        .zip(to_write)
+        .map(|(stdin, bytes)| AbortOnDropHandle::new(tokio::spawn(write(stdin, bytes))));
     let (end, ended) = watch::channel(false);
     let listening = async {
         tokio::join!(
@@ -92,6 +109,12 @@ pub(super) async fn run(
         (Some(code), _) => Exit::Code(code),
         (None, signal) => Exit::Signal(signal.unwrap_or_default()),
     })
+}
+
+/// Beside everything else: a child may print before it has read all.
+async fn write(mut stdin: ChildStdin, bytes: Vec<u8>) {
+    // A child that closes its input has read enough.
+    let _ = stdin.write_all(&bytes).await;
 }
 
 /// The kernel kills the child when the thread that started it ends. That thread is one of the runtime's own, which end
@@ -190,6 +213,8 @@ async fn silence(ended: &mut watch::Receiver<bool>) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Seek as _, Write as _};
+
     use super::{super::stop::stop_signal, *};
 
     const LIMITS: Limits = Limits { kill_after: Duration::from_secs(5), line_bytes: 16 * 1024 };
@@ -206,7 +231,8 @@ mod tests {
         let (_stopper, stop) = stop_signal();
         let mut command = shell("seq 10000");
 
-        let running = tokio::spawn(async move { run(&mut command, &output, &stop, &LIMITS).await });
+        let running =
+            tokio::spawn(async move { run(&mut command, Input::Nothing, &output, &stop, &LIMITS).await });
         // Not to wait for something: this is how slow the reader is.
         tokio::time::sleep(2 * LAST_WORDS).await;
         let mut heard = Vec::new();
@@ -225,9 +251,48 @@ mod tests {
         let mut command = shell("setsid yes & echo $!");
         tokio::spawn(async move { while lines.recv().await.is_some() {} });
 
-        let exit = run(&mut command, &output, &stop, &LIMITS).await.unwrap();
+        let exit = run(&mut command, Input::Nothing, &output, &stop, &LIMITS).await.unwrap();
 
         // The reader is gone now, and `yes` ends by its next write.
         assert_eq!(exit, Exit::Code(0));
+    }
+
+    #[tokio::test]
+    async fn a_child_gets_a_long_input_while_it_prints_and_may_stop_reading() {
+        let long = vec![b'x'; 5 << 20];
+        for (script, expected) in [
+            ("wc -c", "5242880"),
+            ("yes line | head -n 200000 | wc -l; wc -c", "5242880"),
+            ("echo enough", "enough"),
+        ] {
+            let (output, mut lines) = AttemptOutput::channel();
+            let (_stopper, stop) = stop_signal();
+            let input = Input::Bytes(long.clone());
+            let mut command = shell(script);
+
+            let running =
+                tokio::spawn(async move { run(&mut command, input, &output, &stop, &LIMITS).await });
+            let mut last = String::new();
+            while let Some(line) = lines.recv().await {
+                last = line.text;
+            }
+
+            assert_eq!(running.await.unwrap().unwrap(), Exit::Code(0), "{script}");
+            assert_eq!(last, expected, "{script}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_child_reads_a_file() {
+        let (output, mut lines) = AttemptOutput::channel();
+        let (_stopper, stop) = stop_signal();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"from a file").unwrap();
+        file.rewind().unwrap();
+
+        let exit = run(&mut shell("cat"), Input::File(file), &output, &stop, &LIMITS).await.unwrap();
+
+        assert_eq!(exit, Exit::Code(0));
+        assert_eq!(lines.recv().await.unwrap().text, "from a file");
     }
 }

@@ -200,6 +200,7 @@ impl Settings {
             queue: self.section("queue")?,
             runner: self.section("runner")?,
             agents: self.agents()?,
+            sandbox: self.section("sandbox")?,
             limits: self.section("limits")?,
             output: self.section("output")?,
             retention: self.section("retention")?,

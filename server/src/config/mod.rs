@@ -5,11 +5,13 @@
 mod agents;
 mod error;
 mod load;
+mod sandbox;
 mod sections;
 
 pub use agents::{AgentConfig, AgentsConfig, CustomAgentConfig};
 pub use error::ConfigError;
 pub use load::{Overrides, load};
+pub use sandbox::{Endpoint, HostPattern, SandboxConfig, SandboxMode};
 pub use sections::{
     DatabaseConfig, LimitsConfig, LocalRepositories, LogConfig, LogFormat, Network, OutputConfig,
     QueueConfig, RedisConfig, RetentionConfig, RunnerConfig, ServerConfig,
@@ -24,6 +26,7 @@ pub struct Config {
     pub queue: QueueConfig,
     pub runner: RunnerConfig,
     pub agents: AgentsConfig,
+    pub sandbox: SandboxConfig,
     pub limits: LimitsConfig,
     pub output: OutputConfig,
     pub retention: RetentionConfig,

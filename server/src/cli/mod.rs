@@ -24,7 +24,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{self, Config, Overrides},
-    runner::Shutdown,
+    runner::{
+        Shutdown,
+        sandbox::inside::{self, Inside},
+    },
     tls,
 };
 
@@ -55,6 +58,9 @@ enum Command {
     Server(ServerCommand),
     #[command(flatten)]
     Client(client::ClientCommand),
+    /// Be the first process of a sandbox
+    #[command(hide = true)]
+    Inside(Inside),
 }
 
 /// What runs, or looks after, the parts of Millrace on this machine.
@@ -131,6 +137,7 @@ fn execute(Arguments { settings, command }: Arguments) -> anyhow::Result<ExitCod
     match command {
         Command::Server(command) => run_server(command, &settings),
         Command::Client(command) => block_on(client::run(command, settings)),
+        Command::Inside(inside) => inside::run(inside),
     }
 }
 

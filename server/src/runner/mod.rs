@@ -9,6 +9,7 @@ mod heartbeat;
 mod output;
 mod process;
 mod progress;
+pub mod sandbox;
 mod stop;
 mod verdicts;
 mod workspace;

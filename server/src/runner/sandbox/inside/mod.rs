@@ -1,0 +1,184 @@
+//! The first process of a sandbox: starts the program, carries what it sends to the proxy, keeps its limits, and takes
+//! everything with it when it ends.
+//!
+//! It is process 1 of its namespace: nothing inside can end it, and with it the kernel ends all others, also those that
+//! have left their group or their session.
+
+mod filter;
+mod forward;
+mod watch;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write as _},
+    net::TcpListener,
+    os::unix::{net::UnixStream, process::CommandExt as _},
+    path::PathBuf,
+    process::{Command, ExitCode},
+    sync::mpsc,
+    thread,
+};
+
+use anyhow::Context as _;
+use rustix::process::{
+    DumpableBehavior, Pid, Resource as Rlimit, Signal, WaitOptions, WaitStatus, set_dumpable_behavior,
+    setrlimit, wait,
+};
+
+use super::limits::{MEMORY_BEYOND, PROCESSES_BEYOND, Resource};
+use crate::config::Endpoint;
+
+/// What the runner tells the first process.
+#[derive(clap::Args)]
+pub struct Inside {
+    /// The proxy's socket
+    #[arg(long)]
+    egress: PathBuf,
+    /// The socket on which a limit that was hit is reported
+    #[arg(long)]
+    report: PathBuf,
+    /// Where the program finds the proxy, on 127.0.0.1
+    #[arg(long)]
+    port: u16,
+    /// Endpoints of the machine's own loopback that appear on the sandbox's
+    #[arg(long)]
+    tunnel: Vec<Endpoint>,
+    #[command(flatten)]
+    limits: OwnLimits,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    program: Vec<OsString>,
+}
+
+#[derive(clap::Args, Clone, Copy)]
+struct OwnLimits {
+    /// Left out where the kernel limits it for all processes together
+    #[arg(long)]
+    memory_bytes: Option<u64>,
+    #[arg(long)]
+    processes: u64,
+    #[arg(long)]
+    file_bytes: u64,
+    #[arg(long)]
+    cpu_seconds: u64,
+}
+
+/// What shells say of a program that they could not start.
+const NOT_STARTED: u8 = 127;
+/// After a limit was hit; the report says which.
+const OVER_LIMIT: i32 = 137;
+
+/// Runs the program to its end and ends like it.
+pub fn run(inside: Inside) -> anyhow::Result<ExitCode> {
+    // Nothing of the program's may look into this process, where the report is.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    filter::install().context("the filter of system calls")?;
+    let mut report = UnixStream::connect(&inside.report).context("the runner does not listen")?;
+
+    let (started, program) = mpsc::channel();
+    forward::start(&inside.egress, listeners(&inside)?, program)?;
+    inside.limits.set()?;
+    let child = match start(&inside) {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("{} could not be started: {error}", inside.program[0].to_string_lossy());
+            return Ok(ExitCode::from(NOT_STARTED));
+        }
+    };
+    started.send(child)?;
+    let limits = inside.limits;
+    let mut last_words = report.try_clone()?;
+    thread::Builder::new().name("watch".to_owned()).spawn(move || {
+        let resource = watch::until_over(&limits);
+        let _ = last_words.write_all(resource.as_str().as_bytes());
+        std::process::exit(OVER_LIMIT);
+    })?;
+
+    let status = reap_until(child)?;
+    if let Some(resource) = limit_behind(status) {
+        let _ = report.write_all(resource.as_str().as_bytes());
+    }
+    Ok(exit_code(status))
+}
+
+/// The proxy's own, and one for each endpoint that appears here. One that another already has, or that only a privileged
+/// process may have, is reached through the proxy alone.
+fn listeners(inside: &Inside) -> io::Result<Vec<(TcpListener, Option<Endpoint>)>> {
+    let mut listeners = vec![(TcpListener::bind(("127.0.0.1", inside.port))?, None)];
+    for endpoint in &inside.tunnel {
+        if let Ok(listener) = TcpListener::bind((endpoint.host(), endpoint.port())) {
+            listeners.push((listener, Some(endpoint.clone())));
+        }
+    }
+    Ok(listeners)
+}
+
+impl OwnLimits {
+    /// Behind what is watched stands what the kernel refuses to a single process, so that nothing is faster than watching.
+    fn set(&self) -> io::Result<()> {
+        let lower = |resource, limit: u64| {
+            let limit = rustix::process::Rlimit { current: Some(limit), maximum: Some(limit) };
+            setrlimit(resource, limit)
+        };
+        lower(Rlimit::Core, 0)?;
+        lower(Rlimit::Fsize, self.file_bytes)?;
+        lower(Rlimit::Cpu, self.cpu_seconds)?;
+        lower(Rlimit::Nproc, self.processes + PROCESSES_BEYOND)?;
+        if let Some(bytes) = self.memory_bytes {
+            lower(Rlimit::Data, bytes.saturating_add(MEMORY_BEYOND))?;
+        }
+        Ok(())
+    }
+}
+
+/// Starts the program in a session of its own: away from the terminal of whoever started the runner.
+#[expect(unsafe_code, reason = "there is no safe way to run something between fork and exec")]
+fn start(inside: &Inside) -> io::Result<Pid> {
+    let proxy = format!("http://127.0.0.1:{}", inside.port);
+    let mut command = Command::new(&inside.program[0]);
+    command.args(&inside.program[1..]);
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        command.env(name, &proxy).env(name.to_lowercase(), &proxy);
+    }
+    // What the program itself serves, and the endpoints that appear here.
+    for name in ["NO_PROXY", "no_proxy"] {
+        command.env(name, "localhost,127.0.0.1,::1");
+    }
+    command.env("NODE_USE_ENV_PROXY", "1");
+    // SAFETY: between fork and exec only async-signal-safe functions may be called. This is one system call.
+    unsafe {
+        command.pre_exec(|| rustix::process::setsid().map(drop).map_err(io::Error::from));
+    }
+    Ok(Pid::from_child(&command.spawn()?))
+}
+
+/// Waits for every process that ends, as the first process has to, until it is the program.
+fn reap_until(program: Pid) -> io::Result<WaitStatus> {
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) if pid == program => return Ok(status),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The kernel's own word that the program hit a limit, also when a shell says it of the program's last command.
+fn limit_behind(status: WaitStatus) -> Option<Resource> {
+    let shell_says = |signal: Signal| Some(128 + signal.as_raw());
+    let is = |signal: Signal| {
+        status.terminating_signal() == Some(signal.as_raw()) || status.exit_status() == shell_says(signal)
+    };
+    if is(Signal::XFSZ) {
+        Some(Resource::FileSize)
+    } else if is(Signal::XCPU) {
+        Some(Resource::CpuTime)
+    } else {
+        None
+    }
+}
+
+fn exit_code(status: WaitStatus) -> ExitCode {
+    let code = status.exit_status().or_else(|| Some(128 + status.terminating_signal()?));
+    ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
+}

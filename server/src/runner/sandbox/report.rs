@@ -1,0 +1,60 @@
+//! The line between a sandbox's first process and the runner, on which it says which limit was hit.
+//!
+//! It is the first connection to a socket that is taken away again before the program starts, so the program cannot speak
+//! on it.
+
+use std::{io, time::Duration};
+
+use tokio::{
+    io::AsyncReadExt,
+    net::{UnixListener, UnixStream},
+    time::timeout,
+};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::limits::Resource;
+
+/// No report is longer.
+const REPORT_BYTES: u64 = 64;
+/// For the runtime to notice what is in the socket.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What the first process said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Report {
+    /// It got as far as to start the program.
+    pub(super) started: bool,
+    pub(super) limit: Option<Resource>,
+}
+
+pub(super) struct Reporting(AbortOnDropHandle<Report>);
+
+impl Reporting {
+    pub(super) fn listen(listener: UnixListener) -> Self {
+        let task = tokio::spawn(async move {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    drop(listener);
+                    read(stream).await
+                }
+                Err(_) => Report::default(),
+            }
+        });
+        Self(AbortOnDropHandle::new(task))
+    }
+
+    /// What was said, once the sandbox has ended.
+    pub(super) async fn read(self) -> Report {
+        // Whoever connected is dead, and what it said is in the socket; where nobody did, nobody will.
+        match timeout(LAST_WORDS, self.0).await {
+            Ok(Ok(report)) => report,
+            _ => Report::default(),
+        }
+    }
+}
+
+async fn read(stream: UnixStream) -> Report {
+    let mut said = String::new();
+    let heard: io::Result<usize> = stream.take(REPORT_BYTES).read_to_string(&mut said).await;
+    Report { started: true, limit: heard.ok().and_then(|_| Resource::parse(said.trim())) }
+}

@@ -22,6 +22,7 @@ mod queue;
 mod recovery;
 mod redis_kinds;
 mod retries;
+mod sandbox;
 mod schedules;
 mod sign_in;
 mod state_machine;

@@ -1,0 +1,87 @@
+//! What an attempt may use up, and how it is told that it was too much.
+
+use millrace::runner::sandbox::Resource;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::{Cell, cell::Ran};
+use crate::harness::until;
+
+fn assert_limit(ran: &Ran, resource: Resource, words: &str) {
+    let limit = ran.findings.limit.unwrap_or_else(|| panic!("{:?}: {} {}", ran.code, ran.stdout, ran.stderr));
+    assert_eq!(limit.resource, resource);
+    assert_eq!(limit.to_string(), words);
+}
+
+#[tokio::test]
+async fn a_fork_bomb_ends_the_attempt() {
+    let cell = Cell::with(&[("processes", "100")]).await;
+
+    let ran = cell.run("bomb() { bomb | bomb & }; bomb 2>/dev/null; sleep 3600").await;
+
+    assert_limit(&ran, Resource::Processes, "The attempt ran more than 100 processes and threads at once.");
+}
+
+#[tokio::test]
+async fn a_file_of_10_gb_is_not_written() {
+    let cell = Cell::new().await;
+
+    let ran = cell.run("truncate --size 10G big").await;
+
+    assert_limit(&ran, Resource::FileSize, "The attempt wrote a file larger than 4 GiB.");
+    let size = cell.tree().join("big").metadata().map_or(0, |file| file.len());
+    assert!(size <= 4 << 30, "{size}");
+}
+
+#[tokio::test]
+async fn memory_is_counted_over_all_processes() {
+    let cell = Cell::with(&[("memory_bytes", "268435456")]).await;
+    let hog = "perl -e '$x = q(x) x (100 << 20); sleep 3600'";
+
+    let ran = cell.run(&format!("{hog} & {hog} & {hog} & wait")).await;
+
+    assert_limit(&ran, Resource::Memory, "The attempt used more than 256 MiB of memory.");
+}
+
+#[tokio::test]
+async fn files_in_memory_are_memory() {
+    let cell = Cell::with(&[("memory_bytes", "67108864")]).await;
+
+    let said = cell.fails("head -c 100M /dev/zero > /dev/shm/file").await;
+
+    assert!(said.contains("No space left"), "{said}");
+}
+
+#[tokio::test]
+async fn processor_time_is_counted_over_all_processes_also_those_that_have_ended() {
+    let cell = Cell::with(&[("cpu_seconds", "1")]).await;
+
+    let ran = cell.run("while true; do perl -e 'for (my $i = 0; $i < 3e6; $i++) {}'; done").await;
+
+    assert_limit(&ran, Resource::CpuTime, "The attempt used more than 1s of processor time.");
+}
+
+#[tokio::test]
+async fn a_program_within_its_limits_hits_none() {
+    let cell = Cell::new().await;
+
+    let ran = cell.run("exit 7").await;
+
+    assert_eq!((ran.code, ran.findings.limit), (Some(7), None));
+    assert!(ran.findings.started);
+}
+
+#[tokio::test]
+async fn a_program_that_is_asked_to_stop_can_say_goodbye() {
+    let cell = Cell::new().await;
+    let confinement =
+        cell.confine("trap 'echo goodbye > said; exit 3' TERM; touch ready; while true; do sleep 0.05; done");
+    let mut command = confinement.command;
+    let mut child = command.process_group(0).kill_on_drop(true).spawn().unwrap();
+    until("it listens", async || cell.tree().join("ready").exists()).await;
+
+    let group = Pid::from_raw(child.id().unwrap().cast_signed()).unwrap();
+    kill_process_group(group, Signal::TERM).unwrap();
+
+    assert_eq!(child.wait().await.unwrap().code(), Some(3));
+    assert_eq!(std::fs::read_to_string(cell.tree().join("said")).unwrap(), "goodbye\n");
+}

@@ -1,0 +1,9 @@
+//! The sandbox of agents: what a program inside can and cannot do.
+
+mod cell;
+mod escape;
+mod limits;
+mod reach;
+mod repositories;
+
+use cell::Cell;

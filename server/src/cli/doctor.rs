@@ -7,6 +7,11 @@ use secrecy::ExposeSecret;
 
 use super::connect;
 use crate::{config::Config, db, queue::Queue, runner::agents};
+use app::model::Protection;
+use secrecy::ExposeSecret;
+
+use super::connect;
+use crate::{config::Config, db, queue::Queue, runner::sandbox::Sandbox};
 
 /// What was found of one thing.
 type Finding = Result<String, String>;
@@ -18,6 +23,7 @@ pub(super) async fn doctor(config: Config) -> anyhow::Result<ExitCode> {
         ("git", git()),
         ("Postgres", postgres(&config).await),
         ("Redis", redis(&config).await),
+        ("sandbox", sandbox(&config).await),
         ("data directory", data_dir(&config.server.data_dir)),
     ];
     let mut healthy = true;
@@ -59,6 +65,19 @@ fn git() -> Finding {
     let path = millrace_stack::programs::on_path("git")
         .ok_or("not installed. Install it, e.g. with: apt-get install git")?;
     millrace_stack::programs::version(&path).map_err(|error| error.to_string())
+}
+
+/// Starts one.
+async fn sandbox(config: &Config) -> Finding {
+    let millrace = std::env::current_exe().map_err(|error| error.to_string())?;
+    let sandbox = Sandbox::detect(&config.sandbox, &config.server.data_dir, &millrace).await;
+    match (sandbox.enforcement(), sandbox.problem()) {
+        (Some(enforcement), _) => Ok(format!("agents run in bubblewrap; {enforcement}")),
+        (None, Some(problem)) if sandbox.protection() == Protection::None => {
+            Ok(format!("agents run unprotected: {problem}"))
+        }
+        (None, problem) => Err(format!("agents do not run: {}", problem.unwrap_or_default())),
+    }
 }
 
 /// The configured database, the one that `up` runs, or else the programs with which `up` would start one.

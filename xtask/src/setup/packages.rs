@@ -26,8 +26,14 @@ const FOR_BUILDING: &[Program] = &[
     Program { name: "Node.js with npm", is_there: node::is_there, debian: &["nodejs", "npm"] },
 ];
 
-const FOR_TESTING: &[Program] =
-    &[Program { name: "openssl", is_there: || programs::on_path("openssl").is_some(), debian: &["openssl"] }];
+const FOR_TESTING: &[Program] = &[
+    Program { name: "openssl", is_there: || programs::on_path("openssl").is_some(), debian: &["openssl"] },
+    Program {
+        name: "bubblewrap",
+        is_there: || programs::on_path("bwrap").is_some(),
+        debian: &["bubblewrap"],
+    },
+];
 
 const FOR_JOURNEYS: &[Program] =
     &[Program { name: "Chromium", is_there: || browser::find().is_some(), debian: &["chromium"] }];

@@ -89,7 +89,7 @@ impl fmt::Display for Bytes {
         const UNITS: [(&str, u32); 4] = [("GiB", 30), ("MiB", 20), ("KiB", 10), ("bytes", 0)];
         let (unit, power) = UNITS.into_iter().find(|(_, power)| self.0 >> power > 0).unwrap_or(("bytes", 0));
         let (whole, rest) = (self.0 >> power, self.0 % (1 << power));
-        match rest * 10 >> power {
+        match (rest * 10) >> power {
             0 => write!(f, "{whole} {unit}"),
             tenths => write!(f, "{whole}.{tenths} {unit}"),
         }

@@ -2,16 +2,16 @@
 
 use std::{path::Path, process::ExitCode};
 
-use app::model::AgentStatus;
+use app::model::{AgentStatus, Protection};
 use secrecy::ExposeSecret;
 
 use super::connect;
-use crate::{config::Config, db, queue::Queue, runner::agents};
-use app::model::Protection;
-use secrecy::ExposeSecret;
-
-use super::connect;
-use crate::{config::Config, db, queue::Queue, runner::sandbox::Sandbox};
+use crate::{
+    config::Config,
+    db,
+    queue::Queue,
+    runner::{agents, sandbox::Sandbox},
+};
 
 /// What was found of one thing.
 type Finding = Result<String, String>;

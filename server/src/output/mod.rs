@@ -1,13 +1,14 @@
 //! A job's lines on their way from the child process to everybody who watches: written once, read by one cursor.
 //!
 //! ```text
-//! child → Splitter → Writer ─┬→ Redis list (the live window) ─┐
-//!                            └→ Postgres chunks (the archive) ┴→ Reader → Hub → viewers
+//! child → Masker → Splitter → Writer ─┬→ Redis list (the live window) ─┐
+//!                                     └→ Postgres chunks (the archive) ┴→ Reader → Hub → viewers
 //! ```
 
 mod close;
 mod hub;
 mod list;
+mod mask;
 mod page;
 mod reader;
 mod split;
@@ -16,9 +17,10 @@ mod writer;
 
 pub use close::{close, notice};
 pub use hub::{Encoding, Frame, Hub, Tail, encode};
+pub use mask::{Mask, Masker};
 pub use page::{Pages, RawPage};
 pub use reader::{Block, Reader};
-pub use split::Splitter;
+pub use split::{Piece, Splitter};
 pub use writer::{PrintedLine, WriteError, Writer, WriterOptions};
 
 /// The archive's compression: level 3 is the knee of the curve for text that is read about as often as it is written.

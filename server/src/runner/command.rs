@@ -68,10 +68,12 @@ impl CommandExecutor {
 
         attempt.stage("command").await;
         let mut command = self.command(job, &script, workspace).await?;
-        let limits =
-            Limits { kill_after: self.config.runner.kill_after, line_bytes: self.config.output.line_bytes };
-        let running = process::run(&mut command, Input::Nothing, &attempt.output, &attempt.stop, &limits);
-        let exit = match running.await {
+        let limits = Limits {
+            kill_after: self.config.runner.kill_after,
+            line_bytes: self.config.output.line_bytes,
+            mask: None,
+        };
+        let exit = match process::run(&mut command, Input::Nothing, &attempt.output, &attempt.stop, &limits).await {
             Ok(exit) => exit,
             Err(error) => return Ok(Outcome::failed(format!("The script could not be started: {error}."))),
         };

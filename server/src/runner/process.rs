@@ -2,7 +2,7 @@
 
 use std::{fs::File, io, process::Stdio, time::Duration};
 
-use app::model::Stream;
+use app::model::{Stream, Timestamp};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{AttemptOutput, StopSignal, output::now};
-use crate::output::{PrintedLine, Splitter};
+use crate::output::{Mask, Masker, Piece, PrintedLine, Splitter};
 
 /// How long a pipe may stay silent after the child has ended: something that left its group may hold it open.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -35,6 +35,8 @@ pub(super) struct Limits {
     /// From TERM to KILL.
     pub kill_after: Duration,
     pub line_bytes: usize,
+    /// Takes out what must not be seen.
+    pub mask: Option<Mask>,
 }
 
 /// What a child reads from its standard input.
@@ -75,8 +77,8 @@ pub(super) async fn run(
     let (end, ended) = watch::channel(false);
     let listening = async {
         tokio::join!(
-            listen(stdout, Stream::Stdout, output, limits.line_bytes, ended.clone()),
-            listen(stderr, Stream::Stderr, output, limits.line_bytes, ended.clone()),
+            listen(stdout, Stream::Stdout, output, limits, ended.clone()),
+            listen(stderr, Stream::Stderr, output, limits, ended.clone()),
         );
     };
     tokio::pin!(listening);
@@ -156,11 +158,12 @@ async fn listen(
     pipe: Option<impl AsyncRead + Unpin>,
     stream: Stream,
     output: &AttemptOutput,
-    line_bytes: usize,
+    limits: &Limits,
     mut ended: watch::Receiver<bool>,
 ) {
     let Some(mut pipe) = pipe else { return };
-    let mut splitter = Splitter::new(line_bytes);
+    let mut splitter = Splitter::new(limits.line_bytes);
+    let mut masker = limits.mask.as_ref().map(Mask::stream);
     let mut buffer = vec![0; READ_BYTES];
     let mut lines = Vec::new();
     let mut last_bytes = 0;
@@ -177,30 +180,31 @@ async fn listen(
             last_bytes += read;
         }
         let timestamp = now();
-        splitter.feed(&buffer[..read], |piece| {
-            lines.push(PrintedLine {
-                timestamp,
-                stream,
-                text: piece.text.into_owned(),
-                continues: piece.continues,
-                steps: Vec::new(),
-            });
-        });
+        let shown = match &mut masker {
+            Some(masker) => masker.feed(&buffer[..read]),
+            None => &buffer[..read],
+        };
+        splitter.feed(shown, |piece| lines.push(printed(piece, stream, timestamp)));
         for line in lines.drain(..) {
             output.line(line).await;
         }
     }
-    splitter.finish(|piece| {
-        lines.push(PrintedLine {
-            timestamp: now(),
-            stream,
-            text: piece.text.into_owned(),
-            continues: false,
-            steps: Vec::new(),
-        });
-    });
+    let timestamp = now();
+    let held_back = masker.as_mut().map(Masker::finish).unwrap_or_default();
+    splitter.feed(held_back, |piece| lines.push(printed(piece, stream, timestamp)));
+    splitter.finish(|piece| lines.push(printed(piece, stream, timestamp)));
     for line in lines {
         output.line(line).await;
+    }
+}
+
+fn printed(piece: Piece<'_>, stream: Stream, timestamp: Timestamp) -> PrintedLine {
+    PrintedLine {
+        timestamp,
+        stream,
+        text: piece.text.into_owned(),
+        continues: piece.continues,
+        steps: Vec::new(),
     }
 }
 
@@ -217,7 +221,7 @@ mod tests {
 
     use super::{super::stop::stop_signal, *};
 
-    const LIMITS: Limits = Limits { kill_after: Duration::from_secs(5), line_bytes: 16 * 1024 };
+    const LIMITS: Limits = Limits { kill_after: Duration::from_secs(5), line_bytes: 16 * 1024, mask: None };
 
     fn shell(script: &str) -> Command {
         let mut command = Command::new("/bin/sh");
@@ -242,6 +246,23 @@ mod tests {
 
         assert_eq!(running.await.unwrap().unwrap(), Exit::Code(0));
         assert_eq!(heard, (1..=10_000).map(|number| number.to_string()).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn secrets_are_masked_in_whichever_pieces_they_come() {
+        let (output, mut lines) = AttemptOutput::channel();
+        let (_stopper, stop) = stop_signal();
+        let mut command = shell("printf 'key: very-'; sleep 0.1; printf 'secret!'; printf very-secret >&2");
+        let limits = Limits { mask: Mask::new(&["very-secret".into()]), line_bytes: 8, ..LIMITS };
+
+        run(&mut command, &output, &stop, &limits).await.unwrap();
+        drop(output);
+
+        let mut said = String::new();
+        while let Some(line) = lines.recv().await {
+            said += &line.text;
+        }
+        assert!(said.contains("key: ***!") && !said.contains("secret"), "{said}");
     }
 
     #[tokio::test]

@@ -2,11 +2,13 @@
 
 pub mod backend;
 pub mod batch;
+pub mod changes;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod cursor;
 pub mod db;
+pub mod diff;
 pub mod http;
 pub mod lifecycle;
 pub mod metrics;

@@ -88,4 +88,7 @@ pub struct ChangeFigures {
     pub files: u32,
     pub additions: u32,
     pub deletions: u32,
+    /// How many commits it took.
+    #[serde(default)]
+    pub commits: u32,
 }

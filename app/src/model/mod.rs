@@ -4,6 +4,7 @@ mod address;
 mod agent_run;
 mod agent_status;
 mod attempt;
+mod changes;
 mod error;
 mod ids;
 mod job;
@@ -24,6 +25,9 @@ mod waiting;
 pub use agent_run::{AgentOutcome, AgentRun, ChangeFigures, Protection};
 pub use agent_status::AgentStatus;
 pub use attempt::{Attempt, AttemptState};
+pub use changes::{
+    ChangedFile, Changes, Diff, DiffBlock, DiffFile, DiffRow, FileDiff, FileStatus, Span, SpanKind,
+};
 pub use error::ApiError;
 pub use ids::{JobId, ScheduleId, TokenId, UserId};
 pub use job::{Job, JobDetail, JobFilter, JobPage, JobState, Kind, NewJob, Priority, Trigger};

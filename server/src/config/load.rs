@@ -201,6 +201,7 @@ impl Settings {
             runner: self.section("runner")?,
             agents: self.agents()?,
             sandbox: self.section("sandbox")?,
+            publish: self.section("publish")?,
             limits: self.section("limits")?,
             output: self.section("output")?,
             retention: self.section("retention")?,

@@ -3,18 +3,20 @@
 //! The file that ships with the source is compiled in and holds the defaults, so there is one place for them.
 
 mod agents;
+mod author;
 mod error;
 mod load;
 mod sandbox;
 mod sections;
 
 pub use agents::{AgentConfig, AgentsConfig, CustomAgentConfig};
+pub use author::Author;
 pub use error::ConfigError;
 pub use load::{Overrides, load};
 pub use sandbox::{Endpoint, HostPattern, SandboxConfig, SandboxMode};
 pub use sections::{
     DatabaseConfig, LimitsConfig, LocalRepositories, LogConfig, LogFormat, Network, OutputConfig,
-    QueueConfig, RedisConfig, RetentionConfig, RunnerConfig, ServerConfig,
+    PublishConfig, Push, QueueConfig, RedisConfig, RetentionConfig, RunnerConfig, ServerConfig, is_local,
 };
 
 /// All settings, checked.
@@ -27,6 +29,7 @@ pub struct Config {
     pub runner: RunnerConfig,
     pub agents: AgentsConfig,
     pub sandbox: SandboxConfig,
+    pub publish: PublishConfig,
     pub limits: LimitsConfig,
     pub output: OutputConfig,
     pub retention: RetentionConfig,

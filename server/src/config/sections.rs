@@ -3,7 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     num::{NonZeroU32, NonZeroU64},
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
 };
@@ -13,6 +13,8 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error};
 use url::Url;
+
+use super::Author;
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct ServerConfig {
@@ -129,6 +131,38 @@ pub struct RunnerConfig {
 pub enum LocalRepositories {
     Refuse,
     Allow,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct PublishConfig {
+    pub push: Push,
+    pub author: Author,
+}
+
+/// Where the branches of agents are pushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Push {
+    Never,
+    /// To repositories on the runner's disk.
+    Local,
+    /// To every address that the runner's git may push to.
+    Any,
+}
+
+impl Push {
+    pub fn allows(self, repository: &str) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Local => is_local(repository),
+            Self::Any => true,
+        }
+    }
+}
+
+/// Whether this is a repository on the runner's disk.
+pub fn is_local(repository: &str) -> bool {
+    Path::new(repository).is_absolute() || repository.starts_with("file://")
 }
 
 #[derive(Clone, Debug, Deserialize)]

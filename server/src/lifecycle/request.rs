@@ -1,14 +1,12 @@
 //! From what somebody sent to a job that can be run: parsed once, here.
 
-use std::path::Path;
-
 use app::model::{ApiError, JobId, Kind, NewJob, Person, Priority, Trigger};
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::{
-    config::{Config, LimitsConfig, LocalRepositories},
+    config::{Config, LimitsConfig, LocalRepositories, is_local},
     db::{Conversation, NewJobRow, idempotency::RequestDigest},
 };
 
@@ -241,7 +239,7 @@ fn repository(text: &str, local: LocalRepositories) -> Result<String, ApiError> 
     if text.starts_with('-') {
         return wrong("The address of a repository does not begin with a dash.");
     }
-    if Path::new(text).is_absolute() || text.starts_with("file://") {
+    if is_local(text) {
         return match local {
             LocalRepositories::Allow => Ok(text.to_owned()),
             LocalRepositories::Refuse => wrong(

@@ -57,7 +57,7 @@ const MISLEADING: [&str; 6] = [
 pub(super) async fn git(directory: &Path, arguments: &[&str]) -> Result<String, GitError> {
     let mut command = command(directory, &[]);
     command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
-    run(command.args(arguments)).await
+    answer(command.args(arguments)).await
 }
 
 /// Runs git to speak to another repository. The settings of the machine and the person do count, for they say how to sign
@@ -65,10 +65,11 @@ pub(super) async fn git(directory: &Path, arguments: &[&str]) -> Result<String, 
 pub(super) async fn git_remote(directory: &Path, arguments: &[&str]) -> Result<String, GitError> {
     let mut command = command(directory, &LOOK_AT_OBJECTS);
     command.env("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh");
-    run(command.args(arguments)).await
+    answer(command.args(arguments)).await
 }
 
-fn command(directory: &Path, settings: &[&str]) -> Command {
+/// A git in `directory` that waits for its arguments, and may ask for its person's settings.
+pub(super) fn command(directory: &Path, settings: &[&str]) -> Command {
     let mut command = Command::new("git");
     for setting in SETTINGS.iter().chain(settings) {
         command.args(["-c", setting]);
@@ -94,7 +95,8 @@ fn command(directory: &Path, settings: &[&str]) -> Command {
     command
 }
 
-async fn run(command: &mut Command) -> Result<String, GitError> {
+/// Runs it to its end and returns what it printed.
+pub(super) async fn answer(command: &mut Command) -> Result<String, GitError> {
     let result = command.output().await.map_err(GitError::Missing)?;
     if result.status.success() {
         Ok(String::from_utf8_lossy(&result.stdout).trim_end().to_owned())

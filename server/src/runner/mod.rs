@@ -10,6 +10,7 @@ mod output;
 mod process;
 mod progress;
 pub mod sandbox;
+pub mod publish;
 mod stop;
 mod verdicts;
 mod workspace;

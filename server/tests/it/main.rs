@@ -6,6 +6,7 @@ mod harness;
 
 mod bad_input;
 mod cancel;
+mod changes;
 mod checkout;
 mod cli;
 mod client;
@@ -18,6 +19,7 @@ mod openapi;
 mod operations;
 mod output;
 mod pages;
+mod publish;
 mod queue;
 mod recovery;
 mod redis_kinds;

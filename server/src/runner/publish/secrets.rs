@@ -1,0 +1,391 @@
+//! Looks for secrets in what an agent adds.
+//!
+//! A false alarm stops somebody's work, so a rule is either the fixed form of one provider's keys, or an assignment to a name
+//! that says what it is, of a value that looks random. Looked for are: keys of AWS, Google, Anthropic, OpenAI, OpenRouter,
+//! Stripe, SendGrid and Hugging Face; tokens of GitHub, GitLab, Slack, npm, PyPI, crates.io and Millrace; private keys; signed
+//! JSON web tokens; `secret`, `token`, `password`, `api_key` … = a random value; and every secret that the runner itself
+//! holds, in whichever form. A line that says `millrace:allow-secret` is left alone, and so are the examples of
+//! manufacturers' handbooks.
+
+use std::{fmt, io, ops::Range, sync::LazyLock};
+
+use regex::bytes::{Regex, RegexSet};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+
+use crate::{
+    diff::{Line, Reader},
+    output::Mask,
+};
+
+/// What makes a line an exception.
+const ALLOWED: &[u8] = b"millrace:allow-secret";
+/// A longer line is read in pieces.
+const LONGEST_LINE: u64 = 1 << 20;
+/// What a text shows instead of a secret.
+const REDACTED: &[u8] = b"***";
+
+/// What a key looks like, and what it is.
+const KEYS: [(&str, &str); 19] = [
+    (r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b", "an AWS access key"),
+    (r"\bgh[pousr]_[A-Za-z0-9]{36,255}\b", "a GitHub token"),
+    (r"\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b", "a GitHub token"),
+    (r"\bglpat-[A-Za-z0-9_-]{20,}", "a GitLab token"),
+    (r"\bxox[abeprs]-[A-Za-z0-9]{8,}-[A-Za-z0-9-]{10,}", "a Slack token"),
+    (r"\bhooks\.slack\.com/services/T[A-Z0-9]{7,}/B[A-Z0-9]{7,}/[A-Za-z0-9]{20,}", "a Slack webhook"),
+    (r"\bsk-ant-[A-Za-z0-9_-]{32,}", "an Anthropic key"),
+    (r"\bsk-or-v1-[0-9a-f]{48,}", "an OpenRouter key"),
+    (r"\bsk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,}", "an OpenAI key"),
+    (r"\bsk-[A-Za-z0-9]{48}\b", "an OpenAI key"),
+    (r"\bAIza[A-Za-z0-9_-]{35}\b", "a Google key"),
+    (r"\b[rs]k_live_[A-Za-z0-9]{24,}", "a Stripe key"),
+    (r"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}\b", "a SendGrid key"),
+    (r"\bhf_[A-Za-z]{34}\b", "a Hugging Face token"),
+    (r"\bnpm_[A-Za-z0-9]{36}\b", "an npm token"),
+    (r"\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}", "a PyPI token"),
+    (r"\bcio[A-Za-z0-9]{32}\b", "a crates.io token"),
+    (r"\bmr_[A-Za-z0-9_-]{43}\b", "a Millrace token"),
+    (r"\beyJ[A-Za-z0-9_-]{16,}\.eyJ[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{40,}", "a signed web token"),
+];
+
+static KEY_SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(KEYS.map(|(form, _)| form)).ok());
+static KEY_FORMS: LazyLock<Vec<Option<Regex>>> =
+    LazyLock::new(|| KEYS.iter().map(|(form, _)| Regex::new(form).ok()).collect());
+
+/// A name that says what it holds, and a value: quoted, or all that is left of the line as in a file of variables.
+static ASSIGNMENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let name =
+        r"(?:secret|token|passwo?r?d|passwd|api_?-?key|access_?-?key|private_?-?key|auth_?-?key|credential)";
+    let quoted = r#"["']([A-Za-z0-9+/_=.~-]{20,200})["']"#;
+    let bare = r"([A-Za-z0-9+/_=~-]{20,200})\s*$";
+    let form = format!(r#"(?i){name}[a-z0-9_-]*["']?\s*(?:(?:=>|:=|[:=])\s*{quoted}|=\s*{bare})"#);
+    Regex::new(&form).ok()
+});
+/// The head of a private key; the key itself follows it, in the same line or the next.
+static PRIVATE_KEY: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----(.*)$").ok());
+static KEY_BODY: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"^(?:\\r|\\n|["'`\s+,])*[A-Za-z0-9+/=]{40,}"#).ok());
+
+/// Where a secret is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Which kind of secret, with its article.
+    pub what: &'static str,
+    pub place: Place,
+    /// The commit that adds it, shortened, if it is not the last.
+    pub commit: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    Line { path: String, line: u32 },
+    CommitMessage,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Line { path, line } => write!(f, "secret found in {path}, line {line}: {}", self.what)?,
+            Place::CommitMessage => write!(f, "secret found in a commit's message: {}", self.what)?,
+        }
+        match &self.commit {
+            Some(commit) => write!(f, " (commit {commit})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What to look for.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    known: Option<Mask>,
+}
+
+impl Secrets {
+    /// `known` finds the secrets that the runner holds.
+    pub fn new(known: Option<Mask>) -> Self {
+        Self { known }
+    }
+
+    /// Reads a log with patches. `head` is the commit that needs no name.
+    pub(super) async fn search(
+        &self,
+        log: impl AsyncRead + Unpin,
+        head: &str,
+    ) -> io::Result<Option<Finding>> {
+        let mut log = BufReader::new(log);
+        let mut search = Search {
+            secrets: self,
+            reader: Reader::default(),
+            path: None,
+            commit: String::new(),
+            key: false,
+        };
+        let mut line = Vec::new();
+        while (&mut log).take(LONGEST_LINE).read_until(b'\n', &mut line).await? > 0 {
+            let text = line.strip_suffix(b"\n").unwrap_or(&line);
+            if let Some((what, place)) = search.line(text) {
+                let commit = (search.commit != head).then(|| search.commit.chars().take(12).collect());
+                return Ok(Some(Finding { what, place, commit }));
+            }
+            line.clear();
+        }
+        Ok(None)
+    }
+
+    /// A diff in which secrets that are added are not shown.
+    pub(super) fn without(&self, patch: Vec<u8>) -> Vec<u8> {
+        let mut reader = Reader::default();
+        let mut redacted = Vec::new();
+        let mut key = false;
+        let mut copied = 0;
+        let mut start = 0;
+        for line in patch.split(|byte| *byte == b'\n') {
+            let end = start + line.len();
+            let found = match reader.read(line) {
+                Line::Added { text, .. } => self.find(text, &mut key),
+                _ => Vec::new(),
+            };
+            for (range, _) in found {
+                // Behind the sign of the line.
+                let (from, to) = (start + 1 + range.start, start + 1 + range.end);
+                if from >= copied {
+                    redacted.extend_from_slice(&patch[copied..from]);
+                    redacted.extend_from_slice(REDACTED);
+                }
+                copied = copied.max(to);
+            }
+            start = end + 1;
+        }
+        if copied == 0 {
+            return patch;
+        }
+        redacted.extend_from_slice(&patch[copied..]);
+        redacted
+    }
+
+    /// The secrets of a line, in order. `key` says whether the line before was the head of a private key.
+    fn find(&self, text: &[u8], key: &mut bool) -> Vec<(Range<usize>, &'static str)> {
+        let follows_head = std::mem::take(key);
+        if memchr::memmem::find(text, ALLOWED).is_some() {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        if let Some(head) = PRIVATE_KEY.as_ref().and_then(|form| form.captures(text)) {
+            let rest = head.get(1).map(|rest| rest.range()).unwrap_or_default();
+            *key = text[rest.clone()].trim_ascii().is_empty();
+            if is_key_body(&text[rest.clone()]) {
+                found.push((rest, "a private key"));
+            }
+        }
+        if follows_head && is_key_body(text) {
+            found.push((0..text.len(), "a private key"));
+        }
+        for rule in KEY_SET.iter().flat_map(|set| set.matches(text)) {
+            let matches = KEY_FORMS[rule].iter().flat_map(|form| form.find_iter(text));
+            found.extend(
+                matches.filter(|key| !is_example(key.as_bytes())).map(|key| (key.range(), KEYS[rule].1)),
+            );
+        }
+        for assignment in ASSIGNMENT.iter().flat_map(|form| form.captures_iter(text)) {
+            if let Some(value) = assignment.get(1).or_else(|| assignment.get(2))
+                && looks_random(value.as_bytes())
+                && !is_example(value.as_bytes())
+            {
+                found.push((value.range(), "a random value under a secret's name"));
+            }
+        }
+        if let Some(known) = &self.known {
+            found.extend(
+                known.find(text).into_iter().map(|range| (range, "a secret that this runner was given")),
+            );
+        }
+        found.sort_by_key(|(range, _)| range.start);
+        found
+    }
+}
+
+/// A search that is under way.
+struct Search<'a> {
+    secrets: &'a Secrets,
+    reader: Reader,
+    path: Option<String>,
+    commit: String,
+    key: bool,
+}
+
+impl Search<'_> {
+    fn line(&mut self, line: &[u8]) -> Option<(&'static str, Place)> {
+        let first = |text: &[u8], key: &mut bool| self.secrets.find(text, key).into_iter().next();
+        match self.reader.read(line) {
+            Line::File => self.key = false,
+            Line::NewPath(path) => self.path = path.map(|path| String::from_utf8_lossy(&path).into_owned()),
+            Line::Added { new, text } => {
+                let (_, what) = first(text, &mut self.key)?;
+                return Some((what, Place::Line { path: self.path.clone().unwrap_or_default(), line: new }));
+            }
+            Line::Other(text) => {
+                if let Some(commit) = text.strip_prefix(b"commit ") {
+                    self.commit = String::from_utf8_lossy(commit).into_owned();
+                }
+                let (_, what) = first(text, &mut self.key)?;
+                return Some((what, Place::CommitMessage));
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+fn is_key_body(text: &[u8]) -> bool {
+    KEY_BODY.as_ref().is_some_and(|form| form.is_match(text))
+}
+
+/// What handbooks and tests have instead of a key.
+fn is_example(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    ["example", "xxxx", "0000000", "1234567", "abcdef", "placeholder", "changeme", "dummy", "your"]
+        .iter()
+        .any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
+}
+
+/// Letters of both cases and digits in a disorder that words and names do not have, or many hexadecimal digits.
+fn looks_random(value: &[u8]) -> bool {
+    const BITS: f64 = 3.7;
+    const HEX_DIGITS: usize = 32;
+    const HEX_BITS: f64 = 3.0;
+    let has = |kind: fn(&u8) -> bool| value.iter().any(kind);
+    let is_hex =
+        value.len() >= HEX_DIGITS && value.iter().all(u8::is_ascii_hexdigit) && has(u8::is_ascii_digit);
+    let is_mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit);
+    (is_hex && entropy(value) >= HEX_BITS) || (is_mixed && entropy(value) >= BITS)
+}
+
+/// Shannon's, in bits per byte.
+fn entropy(value: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    for byte in value {
+        counts[usize::from(*byte)] += 1;
+    }
+    let length = value.len() as f64;
+    let of = |count: u32| f64::from(count) / length;
+    -counts.into_iter().filter(|count| *count > 0).map(|count| of(count) * of(count).log2()).sum::<f64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(line: &str) -> Option<&'static str> {
+        Secrets::default().find(line.as_bytes(), &mut false).first().map(|(_, what)| *what)
+    }
+
+    /// A text that only looks like one when it is put together, so that no scanner takes this file for a leak.
+    fn random(prefix: &str, length: usize) -> String {
+        const LETTERS: &[u8] = b"K7dQz2Wm9RtYx4LcVb8NsHj3PgFk6TqA5eUoIiOaSwEyDrGhJlZuXvCnBpM";
+        let body = (0..length).map(|index| char::from(LETTERS[index * 7 % LETTERS.len()]));
+        prefix.chars().chain(body).collect()
+    }
+
+    #[test]
+    fn every_form_of_a_key_compiles_and_is_found() {
+        for regex in [&ASSIGNMENT, &PRIVATE_KEY, &KEY_BODY] {
+            assert!(regex.is_some());
+        }
+        assert!(KEY_SET.is_some());
+        for (key, what) in [
+            (format!("AKIA{}", "QZ7WMRTYXLCVB2NS"), "an AWS access key"),
+            (random("ghp_", 36), "a GitHub token"),
+            (random("glpat-", 20), "a GitLab token"),
+            (format!("xoxb-{}-{}", "938271650418", random("", 24)), "a Slack token"),
+            (random("sk-ant-api03-", 90), "an Anthropic key"),
+            (random("sk-proj-", 60), "an OpenAI key"),
+            (random("sk-", 48), "an OpenAI key"),
+            (random("AIza", 35), "a Google key"),
+            (random("sk_live_", 24), "a Stripe key"),
+            (random("npm_", 36), "an npm token"),
+            (random("cio", 32), "a crates.io token"),
+            (random("mr_", 43), "a Millrace token"),
+            (format!("{}.{}.{}", random("eyJ", 30), random("eyJ", 30), random("", 43)), "a signed web token"),
+        ] {
+            assert_eq!(found(&format!("let key = \"{key}\";")), Some(what), "{key}");
+            assert_eq!(found(&format!("{key} // millrace:allow-secret")), None);
+        }
+    }
+
+    #[test]
+    fn random_values_under_a_secrets_name_are_found() {
+        let value = random("", 32);
+        for line in [
+            format!("password = \"{value}\""),
+            format!("  'clientSecret': '{value}',"),
+            format!("export SLACK_TOKEN={value}"),
+            format!("api-key := \"{value}\""),
+            "DB_PASSWORD=9f86d081884c7d659a2feaa0c55ad015".to_owned(),
+        ] {
+            assert!(found(&line).is_some(), "{line}");
+        }
+    }
+
+    #[test]
+    fn code_and_examples_are_no_secrets() {
+        for line in [
+            "const token = request.headers.get('authorization')",
+            "let secret: SecretString = config.secret.clone();",
+            "password = os.environ[\"DATABASE_PASSWORD\"]",
+            "token = \"this-is-not-a-secret-at-all\"",
+            "aws_access_key_id = AKIAIOSFODNN7EXAMPLE",
+            "integrity sha512-V8j2QxKp7v0mJz8dYw3fTnRbLcHsGaUeXiOyMkNqWtBzPdSrFhCvJgEuAlIoTy==",
+            "\"checksum\": \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"",
+            "api_key = \"your-api-key-goes-here-1234567\"",
+            "if text.contains(\"-----BEGIN PRIVATE KEY-----\") {",
+            "sk-learn-contrib-is-a-package-with-a-long-name",
+            "commit 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
+        ] {
+            assert_eq!(found(line), None, "{line}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_is_searched_commit_by_commit() {
+        let key = random("ghp_", 36);
+        let log = format!(
+            "commit aaaaaaaaaaaaaaaa\nAdd it\n\ndiff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -3,0 +4,2 @@\n+one\n+{key}\n\
+             commit bbbbbbbbbbbbbbbb\nRemove it\n\ndiff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -5 +4,0 @@\n-{key}\n"
+        );
+        let finding = Secrets::default().search(log.as_bytes(), "bbbbbbbbbbbbbbbb").await.unwrap().unwrap();
+        assert_eq!(finding.to_string(), "secret found in x, line 5: a GitHub token (commit aaaaaaaaaaaa)");
+
+        let message = format!("commit aaaaaaaaaaaaaaaa\nUse {key}\n");
+        let finding =
+            Secrets::default().search(message.as_bytes(), "aaaaaaaaaaaaaaaa").await.unwrap().unwrap();
+        assert_eq!(finding.to_string(), "secret found in a commit's message: a GitHub token");
+
+        let removed = log.split_inclusive('\n').skip(9).collect::<String>();
+        assert_eq!(
+            Secrets::default().search(removed.as_bytes(), "").await.unwrap(),
+            None,
+            "taking one out is fine"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_private_key_is_one_when_the_key_follows_its_head() {
+        let body = random("", 64);
+        let patch = format!(
+            "--- /dev/null\n+++ b/key.pem\n@@ -0,0 +1,2 @@\n+-----BEGIN RSA PRIVATE KEY-----\n+{body}\n"
+        );
+        let finding = Secrets::default().search(patch.as_bytes(), "").await.unwrap().unwrap();
+        assert_eq!(finding.place, Place::Line { path: "key.pem".to_owned(), line: 2 });
+        assert!(found(&format!("\"-----BEGIN PRIVATE KEY-----\\n{body}\"")).is_some());
+    }
+
+    #[test]
+    fn a_diff_is_kept_without_the_secrets_that_it_adds() {
+        let secrets = Secrets::new(Mask::new(&["the-runners-own".into()]));
+        let key = random("ghp_", 36);
+        let patch = format!("+++ b/x\n@@ -1 +1,2 @@\n-{key}\n+a {key} b the-runners-own\n+c\n");
+        let expected = format!("+++ b/x\n@@ -1 +1,2 @@\n-{key}\n+a *** b ***\n+c\n");
+        assert_eq!(String::from_utf8(secrets.without(patch.into_bytes())).unwrap(), expected);
+    }
+}

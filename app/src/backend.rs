@@ -10,9 +10,9 @@ use server_fn::{ServerFn, error::ServerFnUrlError};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use crate::model::{
-    ApiError, ApiToken, Board, CleanRequest, Cleaned, Job, JobDetail, JobFilter, JobId, JobPage, Kind,
-    NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person, Schedule, ScheduleId,
-    Timestamp, TokenId, Window,
+    ApiError, ApiToken, Board, CleanRequest, Cleaned, Diff, FileDiff, Job, JobDetail, JobFilter, JobId,
+    JobPage, Kind, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person, Schedule,
+    ScheduleId, Timestamp, TokenId, Window,
 };
 
 /// The page of tokens and schedules.
@@ -60,6 +60,18 @@ pub trait Backend: Send + Sync {
         window: Window,
     ) -> Result<OutputPage, ApiError>;
 
+    /// What an attempt changed.
+    async fn diff(&self, person: &Person, id: JobId, attempt: u32) -> Result<Diff, ApiError>;
+    /// Rows of the diff's file with this number, from the row `from` on.
+    async fn file_diff(
+        &self,
+        person: &Person,
+        id: JobId,
+        attempt: u32,
+        file: u32,
+        from: u32,
+    ) -> Result<FileDiff, ApiError>;
+
     /// The person's own.
     async fn tokens(&self, person: &Person) -> Result<Vec<ApiToken>, ApiError>;
     async fn create_token(&self, person: &Person, name: &str) -> Result<NewToken, ApiError>;
@@ -80,6 +92,15 @@ pub(crate) async fn caller() -> Result<(Arc<dyn Backend>, Person), ApiError> {
 /// The head of the request that is being answered.
 pub(crate) fn request() -> Result<Parts, ApiError> {
     use_context::<Parts>().ok_or(ApiError::Internal)
+}
+
+/// Whether the browser was told to remember this choice.
+pub(crate) fn has_cookie(name: &str, value: &str) -> bool {
+    let Ok(request) = request() else { return false };
+    let cookies = request.headers.get_all(http::header::COOKIE);
+    let mut cookies =
+        cookies.iter().filter_map(|cookies| cookies.to_str().ok()).flat_map(|all| all.split(';'));
+    cookies.any(|cookie| cookie.trim().split_once('=') == Some((name, value)))
 }
 
 /// Sends the browser to `path`: as a redirect where a form was posted without WASM, by the router otherwise.

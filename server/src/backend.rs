@@ -5,9 +5,9 @@ use std::sync::Arc;
 use app::{
     backend::Backend,
     model::{
-        ApiError, ApiToken, Board, CleanRequest, Cleaned, Figures, Job, JobDetail, JobFilter, JobId, JobPage,
-        Kind, Lane, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person, Schedule,
-        ScheduleId, TokenId, Trigger, Window,
+        ApiError, ApiToken, Board, CleanRequest, Cleaned, Diff, Figures, FileDiff, Job, JobDetail, JobFilter,
+        JobId, JobPage, Kind, Lane, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest,
+        Person, Schedule, ScheduleId, TokenId, Trigger, Window,
     },
 };
 use async_trait::async_trait;
@@ -256,6 +256,21 @@ impl Backend for Server {
             tracing::error!(job.id = %id, attempt, error = format!("{error:#}"), "the output cannot be read");
             ApiError::Internal
         })
+    }
+
+    async fn diff(&self, person: &Person, id: JobId, attempt: u32) -> Result<Diff, ApiError> {
+        self.diff(person, id, attempt).await
+    }
+
+    async fn file_diff(
+        &self,
+        person: &Person,
+        id: JobId,
+        attempt: u32,
+        file: u32,
+        from: u32,
+    ) -> Result<FileDiff, ApiError> {
+        self.file_diff(person, id, attempt, file, from).await
     }
 
     async fn tokens(&self, person: &Person) -> Result<Vec<ApiToken>, ApiError> {

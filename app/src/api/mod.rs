@@ -2,6 +2,7 @@
 //! answer: nothing else belongs here, because each of them is a public endpoint.
 
 mod board;
+mod changes;
 mod jobs;
 mod operations;
 mod output;
@@ -10,6 +11,8 @@ mod session;
 mod tokens;
 
 pub use board::{OlderJobs, ReadBoard, board, older_jobs};
+#[cfg(feature = "ssr")]
+pub(crate) use changes::DiffRows;
 pub use jobs::{
     CancelJob, CreateJob, DeleteJob, RetryJob, cancel_job, create_job, delete_job, job, repositories,
     retry_job,

@@ -5,7 +5,8 @@ use leptos::prelude::*;
 use super::{Shape, icon};
 
 /// A button that copies the text of the element with this id; the page's one listener for clicks does it.
-fn copy_button(id: &'static str) -> impl IntoView {
+pub fn copy_button(id: impl Into<String>) -> impl IntoView {
+    let id = id.into();
     view! {
         <button class="icon-button" type="button" data-copies=id>
             {icon(Shape::Copy)}

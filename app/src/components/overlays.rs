@@ -10,7 +10,7 @@ use wasm_bindgen::JsCast;
 use web_sys::Element;
 
 use super::palette::palette;
-use crate::live::{hide_notice, renew_after_forms, take_over_forms};
+use crate::live::{hide_notice, load, renew_after_forms, take_over_forms};
 
 /// A year, in seconds.
 const COOKIE_AGE: u32 = 31_536_000;
@@ -90,6 +90,13 @@ fn on_click(overlay: RwSignal<Option<Overlay>>, event: &MouseEvent) {
     if let Some(button) = target_of(event).and_then(|target| target.closest("[data-copies]").ok().flatten()) {
         copy(&button);
     }
+    if let Some(choice) = target_of(event).and_then(|target| target.get_attribute("data-remembers")) {
+        remember(&choice);
+    }
+    if let Some(link) = target_of(event).and_then(|target| target.closest("[data-load]").ok().flatten()) {
+        event.prevent_default();
+        load(link);
+    }
     match opens.as_deref() {
         Some("palette") => overlay.set(Some(Overlay::Palette)),
         Some("shortcuts") => overlay.set(Some(Overlay::Shortcuts)),
@@ -148,10 +155,16 @@ pub fn toggle_theme() {
             .is_some_and(|media| media.matches()),
     };
     let theme = if dark { "light" } else { "dark" };
-    // Neither fails in a page that was served over HTTP; if one did, the colours would simply stay.
+    // Fails for no name that a browser accepts.
     let _ = root.set_attribute("data-theme", theme);
+    remember(&format!("theme={theme}"));
+}
+
+/// Tells the server a choice, such as `theme=dark`, with every page that is asked for from now on.
+fn remember(choice: &str) {
     if let Some(document) = document().dyn_ref::<web_sys::HtmlDocument>() {
-        let _ = document.set_cookie(&format!("theme={theme}; Path=/; Max-Age={COOKIE_AGE}; SameSite=Lax"));
+        // Does not fail in a page that was served over HTTP; if it did, the choice would be forgotten.
+        let _ = document.set_cookie(&format!("{choice}; Path=/; Max-Age={COOKIE_AGE}; SameSite=Lax"));
     }
 }
 

@@ -72,6 +72,15 @@ pub const fn trigger_name(trigger: Trigger) -> &'static str {
     }
 }
 
+/// Millionths of a US dollar as money: `$0.0042`, `$1.20`.
+pub fn cost_text(micros: u64) -> String {
+    if micros < 10_000 {
+        format!("${}.{:04}", micros / 1_000_000, micros % 1_000_000 / 100)
+    } else {
+        format!("${}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000)
+    }
+}
+
 /// The part of a repository's address that people call it by: `owner/name`.
 pub fn repository_name(address: &str) -> &str {
     let name = address.trim_end_matches('/').trim_end_matches(".git");
@@ -144,6 +153,12 @@ mod tests {
         assert_eq!(remaining(&job, Some(30_000), now).unwrap(), "Earlier jobs took 30 s.");
         let job = Job { progress: Some(25), ..job };
         assert_eq!(remaining(&job, Some(30_000), now).unwrap(), "25 % done, about 3 min left.");
+    }
+
+    #[test]
+    fn small_sums_have_more_digits() {
+        assert_eq!(cost_text(4_200), "$0.0042");
+        assert_eq!(cost_text(1_205_000), "$1.20");
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub async fn renew_parts() {
     if document().query_selector("[data-part]").ok().flatten().is_none() {
         return;
     }
-    let Ok(address) = location().pathname() else { return };
+    let Ok(address) = location().pathname().and_then(|path| Ok(path + &location().search()?)) else { return };
     // Without an answer the page stays as it is; the connection's drop says how old that may be.
     let Ok(page) = ask(&address).await else { return };
     let fresh = DomParser::new().and_then(|parser| parser.parse_from_string(&page, SupportedType::TextHtml));
@@ -68,6 +68,6 @@ fn take_over(fresh: &Document) {
 
 /// Somebody has a form of it open, or the keyboard in it: it is renewed when they are done.
 fn in_use(part: &Element) -> bool {
-    let open = part.query_selector("details[open], :focus");
+    let open = part.query_selector("details[open]:not(.diff-file), :focus");
     open.is_ok_and(|open| open.is_some())
 }

@@ -7,14 +7,18 @@ use leptos_router::{
     params::ParamsMap,
 };
 
-use super::{error::ErrorPage, waiting::waiting_part};
+use super::{
+    changes::{self, Wanted},
+    error::ErrorPage,
+    waiting::waiting_part,
+};
 use crate::{
     api, backend,
     components::{
         Given,
         job::{JobView, Loaded, Tab, first_window},
     },
-    model::{ApiError, JobDetail, JobId, OutputPage, Waiting},
+    model::{ApiError, Diff, JobDetail, JobId, OutputPage, Waiting},
 };
 
 /// What the address asks for: a job, and one of its attempts unless the latest is meant.
@@ -23,6 +27,7 @@ struct Asked {
     id: Option<JobId>,
     attempt: Option<u32>,
     tab: Tab,
+    wanted: Option<Wanted>,
 }
 
 #[component]
@@ -33,11 +38,20 @@ pub fn JobPage() -> impl IntoView {
         <Suspense>
             {Suspend::new(async move {
                 match load(asked).await {
-                    Ok((loaded, waiting)) => view! {
-                        <Title text=loaded.job.title.clone() />
-                        <JobView loaded=Given(loaded)>{waiting_part(waiting.as_ref(), backend::now())}</JobView>
+                    Ok((loaded, waiting, diff)) => {
+                        let attempt = loaded.attempts.iter().find(|attempt| attempt.attempt == loaded.attempt);
+                        let changes = diff.map(|diff| changes::changes(&loaded.job, attempt, diff));
+                        view! {
+                            <Title text=loaded.job.title.clone() />
+                            <div class="job">
+                                <JobView loaded=Given(loaded)>
+                                    {waiting_part(waiting.as_ref(), backend::now())}
+                                </JobView>
+                                {changes}
+                            </div>
+                        }
+                        .into_any()
                     }
-                    .into_any(),
                     Err(error) => {
                         let title = match error {
                             ApiError::NotFound(_) => "There is no such job",
@@ -52,14 +66,20 @@ pub fn JobPage() -> impl IntoView {
 }
 
 fn asked_for(params: &ParamsMap, query: &ParamsMap) -> Asked {
+    let number = |name| query.get_str(name).and_then(|number| number.parse().ok());
     Asked {
         id: params.get_str("id").and_then(|id| id.parse().ok()),
-        attempt: query.get_str("attempt").and_then(|attempt| attempt.parse().ok()),
-        tab: if query.get_str("tab") == Some("attempts") { Tab::Attempts } else { Tab::Log },
+        attempt: number("attempt"),
+        tab: match query.get_str("tab") {
+            Some("attempts") => Tab::Attempts,
+            Some("changes") => Tab::Changes,
+            _ => Tab::Log,
+        },
+        wanted: number("file").map(|file| Wanted { file, from: number("from").unwrap_or(0) }),
     }
 }
 
-async fn load(asked: Asked) -> Result<(Loaded, Option<Waiting>), ApiError> {
+async fn load(asked: Asked) -> Result<(Loaded, Option<Waiting>, Option<Diff>), ApiError> {
     let id = asked.id.ok_or_else(|| ApiError::NotFound("This is not the id of a job.".to_owned()))?;
     let JobDetail { job, script, attempts, waiting, usual_ms, .. } = api::job(id).await?;
     let attempt = match asked.attempt {
@@ -67,12 +87,16 @@ async fn load(asked: Asked) -> Result<(Loaded, Option<Waiting>), ApiError> {
         Some(number) => return Err(ApiError::NotFound(format!("This job has no attempt {number}."))),
         None => job.attempt,
     };
+    let diff = match asked.tab {
+        Tab::Changes => Some(changes::load(&job, attempt, asked.wanted).await?),
+        Tab::Log | Tab::Attempts => None,
+    };
     let output = match attempt {
         0 => OutputPage::default(),
         _ => api::output(id, attempt, first_window(&attempts, attempt)).await?,
     };
     let (pinned, tab) = (asked.attempt, asked.tab);
-    Ok((Loaded { job, script, attempts, usual_ms, attempt, output, pinned, tab }, waiting))
+    Ok((Loaded { job, script, attempts, usual_ms, attempt, output, pinned, tab }, waiting, diff))
 }
 
 #[cfg(test)]
@@ -85,6 +109,6 @@ mod tests {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
         };
         let asked = asked_for(&map(&[("id", "x")]), &map(&[("attempt", "-1"), ("tab", "attempts")]));
-        assert_eq!(asked, Asked { id: None, attempt: None, tab: Tab::Attempts });
+        assert_eq!(asked, Asked { id: None, attempt: None, tab: Tab::Attempts, wanted: None });
     }
 }

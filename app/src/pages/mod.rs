@@ -1,6 +1,7 @@
 //! The pages, one file a route. They are rendered on the server alone; what changes in them is an island from `components`.
 
 mod board;
+mod changes;
 mod error;
 mod field;
 mod frame;
@@ -15,6 +16,7 @@ mod sign_in;
 mod waiting;
 
 pub use board::BoardPage;
+pub(crate) use changes::more_rows;
 pub use frame::Frame;
 pub use job::JobPage;
 pub use lanes::LanesPage;

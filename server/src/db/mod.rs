@@ -2,6 +2,7 @@
 
 pub mod agent_runs;
 pub mod attempts;
+pub mod changes;
 pub mod idempotency;
 mod job_counts;
 mod jobs;

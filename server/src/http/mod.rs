@@ -3,6 +3,7 @@
 mod address;
 mod agents;
 mod board_stream;
+mod changes;
 mod docs;
 mod error;
 mod guard;

@@ -36,6 +36,7 @@ use super::{docs, error::ProblemBody};
     tags(
         (name = "jobs", description = "What was asked for"),
         (name = "output", description = "What jobs printed, and print"),
+        (name = "changes", description = "What agents changed"),
         (name = "lanes", description = "The queues, one for each kind of job"),
         (name = "agents", description = "The programs that work on prompts"),
         (name = "schedules", description = "Jobs that the clock makes"),

@@ -77,9 +77,9 @@ pub(super) async fn get_output(
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct TextQuery {
+pub(super) struct WhichAttempt {
     /// The latest attempt if it is left out.
-    attempt: Option<u32>,
+    pub attempt: Option<u32>,
 }
 
 /// Get all that a job printed, as text.
@@ -89,7 +89,7 @@ pub(super) struct TextQuery {
     get,
     path = "/api/jobs/{id}/output.txt",
     tag = "output",
-    params(("id" = JobId, Path, description = "The job's id"), TextQuery),
+    params(("id" = JobId, Path, description = "The job's id"), WhichAttempt),
     responses(
         (status = 200, description = "The text", body = String, content_type = "text/plain"),
         Refused
@@ -99,7 +99,7 @@ pub(super) async fn get_output_text(
     State(server): State<Arc<Server>>,
     Caller(person): Caller,
     Id(id): Id,
-    Parameters(query): Parameters<TextQuery>,
+    Parameters(query): Parameters<WhichAttempt>,
 ) -> Result<Response, Problem> {
     let job = server.lifecycle.find(&person, id).await?;
     let attempt = query.attempt.unwrap_or(job.attempt);

@@ -15,7 +15,7 @@ use tower_http::{
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 
 use super::{
-    address, agents, board_stream, error, guard, health, job_stream, lanes,
+    address, agents, board_stream, changes, error, guard, health, job_stream, lanes,
     limit::{self, Limits},
     metrics, openapi, output,
     pages::Pages,
@@ -52,6 +52,8 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .routes(routes!(output::get_output))
         .routes(routes!(output::get_output_text))
         .routes(routes!(agents::resume))
+        .routes(routes!(changes::get_changes))
+        .routes(routes!(changes::get_patch))
         .routes(routes!(lanes::list))
         .routes(routes!(lanes::pause))
         .routes(routes!(lanes::resume))

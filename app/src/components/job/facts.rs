@@ -2,11 +2,12 @@
 
 use leptos::prelude::*;
 
-use super::{actions::actions, shown::Shown};
+use super::{actions::actions, agent_facts::agent_facts, shown::Shown};
 use crate::{
     components::{
+        copy::copy_button,
         state::{state_icon, state_name},
-        time::{ago, elapsed, utc_text},
+        time::{ago, duration_text, elapsed, utc_text},
         words::{outlook, remaining, sentence, trigger_name},
     },
     live::Clock,
@@ -87,8 +88,11 @@ fn details(clock: Clock, job: &Job, latest: Option<&Attempt>) -> impl IntoView +
         ("Attempt", (job.attempt > 0).then(|| format!("{} of {}", job.attempt, job.max_attempts))),
         ("Runner", latest.map(|attempt| attempt.runner.clone())),
         ("Exit code", job.exit_code.map(|code| code.to_string())),
+        ("Queue time", lasted(job.queued_at, job.started_at)),
+        ("Run time", lasted(job.started_at, job.finished_at)),
     ]
     .into_iter()
+    .chain(agent_facts(job, latest))
     .filter_map(|(label, value)| value.map(|value| (label, value)))
     .map(|(label, value)| view! { <div><dt>{label}</dt><dd>{value}</dd></div> });
 
@@ -106,7 +110,16 @@ fn details(clock: Clock, job: &Job, latest: Option<&Attempt>) -> impl IntoView +
             <div><dt>{label}</dt><dd>{ago(clock, at)} <span class="exact">{utc_text(at)}</span></dd></div>
         }
     });
-    (texts.collect_view(), times.collect_view())
+    let branch = job.branch.clone().map(|branch| {
+        view! { <div><dt>"Branch"</dt><dd><code id="branch">{branch}</code>{copy_button("branch")}</dd></div> }
+    });
+    (branch, texts.collect_view(), times.collect_view())
+}
+
+/// How long it was from one to the other. A job that is retried entered the queue after it started.
+fn lasted(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<String> {
+    let millis = to?.millis_since(from?);
+    (millis >= 0).then(|| duration_text(millis))
 }
 
 /// Where a new job starts as a copy of this one.

@@ -1,6 +1,7 @@
 //! One job: its log on the left, the facts on the right, live.
 
 mod actions;
+mod agent_facts;
 mod attempts;
 mod facts;
 mod shown;
@@ -45,7 +46,7 @@ pub fn first_window(attempts: &[Attempt], attempt: u32) -> Window {
     }
 }
 
-/// The page of a job. `children` say why it waits.
+/// The page of a job, but for its changes. `children` say why it waits.
 #[island]
 pub fn JobView(loaded: Given<Loaded>, children: Children) -> impl IntoView {
     let Given(mut loaded) = loaded;
@@ -56,10 +57,8 @@ pub fn JobView(loaded: Given<Loaded>, children: Children) -> impl IntoView {
     stream(shown, state, pinned);
 
     view! {
-        <div class="job">
-            {facts(shown, clock, script, children)}
-            <div class="job-output">{tabs(shown, state, clock, pinned, tab)}</div>
-        </div>
+        {facts(shown, clock, script, children)}
+        <div class="job-output">{tabs(shown, state, clock, pinned, tab)}</div>
     }
 }
 

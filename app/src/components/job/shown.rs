@@ -58,6 +58,14 @@ impl Shown {
         self.job.read_untracked().id
     }
 
+    /// How many files the attempt on the page changed.
+    pub fn changed_files(self, pinned: Option<u32>) -> Option<u32> {
+        let number = pinned.unwrap_or_else(|| self.job.read().attempt);
+        let attempts = self.attempts.read();
+        let attempt = attempts.iter().find(|attempt| attempt.attempt == number)?;
+        Some(attempt.agent.as_ref()?.changes?.files)
+    }
+
     fn receive(self, attempt: u32, events: Vec<JobEvent>) {
         for event in events {
             match event {
@@ -109,6 +117,8 @@ impl Shown {
             }
             if waits {
                 self.refresh_later();
+            } else {
+                renew_parts().await;
             }
         });
     }

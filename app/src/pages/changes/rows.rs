@@ -48,6 +48,7 @@ pub fn more_link(of: Rows, from: u32, left: u32) -> impl IntoView {
 fn block_view(block: DiffBlock) -> impl IntoView {
     let rows = match block {
         DiffBlock::Heading(heading) => {
+            let heading = (!heading.is_empty()).then_some(heading);
             return view! { <p class="diff-heading">{heading}</p> }.into_any();
         }
         DiffBlock::Context(rows) => {

@@ -10,9 +10,9 @@ use server_fn::{ServerFn, error::ServerFnUrlError};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use crate::model::{
-    ApiError, ApiToken, Board, CleanRequest, Cleaned, Diff, FileDiff, Job, JobDetail, JobFilter, JobId,
-    JobPage, Kind, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person, Schedule,
-    ScheduleId, Timestamp, TokenId, Window,
+    AgentStatus, ApiError, ApiToken, Board, CleanRequest, Cleaned, Diff, FileDiff, Job, JobDetail, JobFilter,
+    JobId, JobPage, Kind, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person,
+    Schedule, ScheduleId, Timestamp, TokenId, Window,
 };
 
 /// The page of tokens and schedules.
@@ -49,6 +49,10 @@ pub trait Backend: Send + Sync {
         request: CleanRequest,
     ) -> Result<Cleaned, ApiError>;
     /// The runner finishes what it runs and takes nothing new.
+    /// The agents that a job can name, the one for jobs that name none first, as the best equipped runner has them.
+    async fn agents(&self, person: &Person) -> Result<Vec<AgentStatus>, ApiError>;
+    /// Lets the jobs of an agent go on whose quota was used up.
+    async fn resume_agent(&self, person: &Person, agent: &str) -> Result<(), ApiError>;
     async fn drain_runner(&self, person: &Person, name: &str) -> Result<(), ApiError>;
     async fn undrain_runner(&self, person: &Person, name: &str) -> Result<(), ApiError>;
 

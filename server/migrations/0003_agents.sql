@@ -47,3 +47,6 @@ CREATE TABLE agent_quotas (
     strikes    integer NOT NULL DEFAULT 0
 );
 CREATE INDEX jobs_parked ON jobs (run_at) WHERE state = 'parked';
+
+-- What each runner has of the agents: the serde form of `AgentStatus`.
+ALTER TABLE runners ADD COLUMN agents jsonb NOT NULL DEFAULT '[]';

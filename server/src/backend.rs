@@ -5,9 +5,9 @@ use std::sync::Arc;
 use app::{
     backend::Backend,
     model::{
-        ApiError, ApiToken, Board, CleanRequest, Cleaned, Diff, Figures, FileDiff, Job, JobDetail, JobFilter,
-        JobId, JobPage, Kind, Lane, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest,
-        Person, Schedule, ScheduleId, TokenId, Trigger, Window,
+        AgentStatus, ApiError, ApiToken, Board, CleanRequest, Cleaned, Diff, Figures, FileDiff, Job,
+        JobDetail, JobFilter, JobId, JobPage, Kind, Lane, NewJob, NewSchedule, NewToken, Operations,
+        OutputPage, PauseRequest, Person, Schedule, ScheduleId, TokenId, Trigger, Window,
     },
 };
 use async_trait::async_trait;
@@ -235,6 +235,14 @@ impl Backend for Server {
         request: CleanRequest,
     ) -> Result<Cleaned, ApiError> {
         self.clean_lane(person, lane, request).await
+    }
+
+    async fn agents(&self, _: &Person) -> Result<Vec<AgentStatus>, ApiError> {
+        self.agents().await
+    }
+
+    async fn resume_agent(&self, person: &Person, agent: &str) -> Result<(), ApiError> {
+        self.resume_agent(person, agent).await
     }
 
     async fn drain_runner(&self, person: &Person, name: &str) -> Result<(), ApiError> {

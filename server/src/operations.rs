@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use app::model::{
-    ApiError, CleanRequest, Cleaned, JobId, JobState, Kind, Operations, PauseRequest, Person, Role,
-    RunnerInfo,
+    AgentStatus, ApiError, CleanRequest, Cleaned, JobId, JobState, Kind, Operations, PauseRequest, Person,
+    Role, RunnerInfo,
 };
 
 use crate::{
@@ -53,6 +53,16 @@ impl Server {
     pub async fn resume_lane(&self, person: &Person, lane: Kind) -> Result<(), ApiError> {
         owners_only(person)?;
         self.lifecycle.resume_lane(lane).await
+    }
+
+    /// The agents that a job can name, the one for jobs that name none first, as the best equipped runner has them.
+    pub async fn agents(&self) -> Result<Vec<AgentStatus>, ApiError> {
+        let found = runners::agents(self.lifecycle.db()).await.map_err(away)?;
+        let mut found: Vec<AgentStatus> = found.into_iter().flatten().collect();
+        // Of several runners the one that can start it speaks for all.
+        found.sort_by_key(|agent| (!agent.is_ready(), !agent.installed));
+        let names = self.config.agents.names();
+        Ok(names.iter().filter_map(|name| found.iter().find(|agent| agent.name == *name).cloned()).collect())
     }
 
     pub async fn resume_agent(&self, person: &Person, agent: &str) -> Result<(), ApiError> {

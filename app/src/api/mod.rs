@@ -1,6 +1,7 @@
 //! Server functions, one file a feature. Each authenticates, calls [`Backend`](crate::backend::Backend) and returns its
 //! answer: nothing else belongs here, because each of them is a public endpoint.
 
+mod agents;
 mod board;
 mod changes;
 mod jobs;
@@ -10,6 +11,7 @@ mod schedules;
 mod session;
 mod tokens;
 
+pub use agents::{ResumeAgent, agents, resume_agent};
 pub use board::{OlderJobs, ReadBoard, board, older_jobs};
 #[cfg(feature = "ssr")]
 pub(crate) use changes::DiffRows;

@@ -181,12 +181,14 @@ pub struct NewJob {
 }
 
 impl NewJob {
-    /// A script that is longer than this is left out of [`address`](Self::address): servers and proxies bound an address.
-    const LONGEST_SCRIPT: usize = 16 * 1024;
+    /// A script or prompt that is longer than this is left out of [`address`](Self::address): servers and proxies bound an
+    /// address.
+    const LONGEST_TEXT: usize = 16 * 1024;
 
     /// The page where this job can be changed and asked for.
     pub fn address(&self) -> String {
-        let script = self.script.as_deref().filter(|script| script.len() <= Self::LONGEST_SCRIPT);
+        let short = |text: &Option<String>| text.clone().filter(|text| text.len() <= Self::LONGEST_TEXT);
+        let (script, prompt) = (short(&self.script), short(&self.prompt));
         let (attempts, run_at) =
             (self.max_attempts.map(|n| n.to_string()), self.run_at.map(|at| at.to_string()));
         address(
@@ -195,7 +197,10 @@ impl NewJob {
                 ("kind", Some(self.kind.as_str())),
                 ("repository", Some(self.repository.as_str())),
                 ("ref", self.git_ref.as_deref()),
-                ("script", script),
+                ("script", script.as_deref()),
+                ("prompt", prompt.as_deref()),
+                ("agent", self.agent.as_deref()),
+                ("model", self.model.as_deref()),
                 ("priority", self.priority.as_deref()),
                 ("max_attempts", attempts.as_deref()),
                 ("run_at", run_at.as_deref()),

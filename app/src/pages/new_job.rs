@@ -20,13 +20,14 @@ pub fn NewJobPage() -> impl IntoView {
         <div class="page narrow">
             <header class="page-head">
                 <h1>"New job"</h1>
-                <p>"A script runs in a fresh checkout of a repository. You watch its output live."</p>
+                <p>"An agent or a script works in a fresh checkout of a repository. You watch it live."</p>
             </header>
             <Suspense>
                 {Suspend::new(async move {
                     // Without them the person types the repository; the form needs nothing else.
                     let repositories = api::repositories().await.unwrap_or_default();
-                    view! { <NewJobForm draft repositories refusal /> }
+                    let agents = api::agents().await.unwrap_or_default();
+                    view! { <NewJobForm draft repositories agents refusal /> }
                 })}
             </Suspense>
         </div>
@@ -40,6 +41,9 @@ fn draft_from(query: &ParamsMap) -> NewJob {
         repository: query.get("repository").unwrap_or_default(),
         git_ref: query.get("ref"),
         script: query.get("script"),
+        prompt: query.get("prompt"),
+        agent: query.get("agent"),
+        model: query.get("model"),
         priority: query.get("priority"),
         max_attempts: query.get("max_attempts").and_then(|number| number.parse().ok()),
         run_at: query.get("run_at").and_then(|millis| millis.parse().ok()),
@@ -60,6 +64,9 @@ mod tests {
             repository: "/srv/a b?".to_owned(),
             git_ref: Some("feature/ü".to_owned()),
             script: Some("a && b\n# 100 %\n".to_owned()),
+            prompt: Some("Why?\n\n- because & so".to_owned()),
+            agent: Some("codex".to_owned()),
+            model: Some("a/b:c".to_owned()),
             priority: Some("high".to_owned()),
             max_attempts: Some(5),
             run_at: Some(1_738_332_300_000),

@@ -7,28 +7,29 @@ use super::field::{Label, field};
 use crate::{
     api::CreateJob,
     components::{Shape, icon, time::form_time},
-    model::{ApiError, NewJob, Priority, Timestamp},
+    model::{AgentStatus, ApiError, Kind, NewJob, Priority, Timestamp},
 };
 
 /// How many attempts a form can ask for.
 const MOST_ATTEMPTS: u32 = 20;
 
-/// `draft` fills the form, `repositories` are offered, and `refusal` is why the draft was refused.
+/// `draft` fills the form, `repositories` and `agents` are offered, and `refusal` is why the draft was refused.
 #[component]
-pub fn NewJobForm(draft: NewJob, repositories: Vec<String>, refusal: Option<ApiError>) -> impl IntoView {
+pub fn NewJobForm(
+    draft: NewJob,
+    repositories: Vec<String>,
+    agents: Vec<AgentStatus>,
+    refusal: Option<ApiError>,
+) -> impl IntoView {
     let refusal = refusal.as_ref();
     let priority = draft.priority.as_deref().and_then(|word| word.parse().ok()).unwrap_or(Priority::Normal);
     let repository =
         Label::new("repository", "Repository", "An https or ssh address, or a path on the server.");
     let git_ref = Label::new("ref", "Branch, tag or commit", "Empty for the default branch.");
-    let script = Label::new(
-        "script",
-        "Script",
-        "Runs in the checkout with bash -e, or with the program that its #! line names. Exit code 0 is success.",
-    );
+    let kind = draft.kind.parse().unwrap_or(if agents.is_empty() { Kind::Command } else { Kind::Agent });
     view! {
         <form class="form" method="post" action=CreateJob::url() data-live="">
-            <input type="hidden" name="job[kind]" value="command" />
+            {field(Label::new("kind", "What runs", ""), refusal, kind_choice(kind))}
             {field(repository, refusal, view! {
                 <input
                     id="repository"
@@ -58,20 +59,8 @@ pub fn NewJobForm(draft: NewJob, repositories: Vec<String>, refusal: Option<ApiE
                     aria-describedby="ref-note"
                 />
             })}
-            {field(script, refusal, view! {
-                <textarea
-                    id="script"
-                    name="job[script]"
-                    rows="10"
-                    placeholder="cargo test"
-                    autocapitalize="none"
-                    spellcheck="false"
-                    aria-describedby="script-note"
-                    required
-                >
-                    {draft.script}
-                </textarea>
-            })}
+            {for_agents(agents, draft.agent, draft.model, draft.prompt, refusal)}
+            {for_commands(draft.script, refusal)}
             {field(Label::new("priority", "Priority", ""), refusal, priority_choice(priority))}
             {more(draft.max_attempts, draft.run_at, refusal)}
             <footer class="form-foot">
@@ -80,6 +69,118 @@ pub fn NewJobForm(draft: NewJob, repositories: Vec<String>, refusal: Option<ApiE
             </footer>
         </form>
     }
+}
+
+/// What an agent is asked. Hidden while a script is chosen, and so never required: the server says what is missing.
+fn for_agents(
+    agents: Vec<AgentStatus>,
+    chosen: Option<String>,
+    model: Option<String>,
+    prompt: Option<String>,
+    refusal: Option<&ApiError>,
+) -> impl IntoView + use<> {
+    let chosen =
+        chosen.or_else(|| agents.iter().find(|agent| agent.is_ready()).map(|agent| agent.name.clone()));
+    let hint = if agents.is_empty() {
+        "No runner that takes agents' jobs is connected. Start one with millrace run."
+    } else {
+        ""
+    };
+    let options = agents.into_iter().map(|agent| {
+        let text = format!("{}{}", agent.title, lack(&agent));
+        let selected = chosen.as_deref() == Some(agent.name.as_str());
+        view! { <option value=agent.name selected=selected>{text}</option> }
+    });
+    let prompt_label =
+        Label::new("prompt", "Prompt", "What the agent is to do. It works on a branch of its own.");
+    let model_label = Label::new("model", "Model", "Empty for the agent's usual one.");
+    view! {
+        <div class="for-kind" data-kind="agent">
+            {field(prompt_label, refusal, view! {
+                <textarea
+                    id="prompt"
+                    name="job[prompt]"
+                    rows="8"
+                    placeholder="Fix the flaky test in tests/login.rs and say why it was flaky."
+                    aria-describedby="prompt-note"
+                >
+                    {prompt}
+                </textarea>
+            })}
+            <div class="field-row">
+                {field(Label::new("agent", "Agent", hint), refusal, view! {
+                    <select id="agent" name="job[agent]" aria-describedby="agent-note">{options.collect_view()}</select>
+                })}
+                {field(model_label, refusal, view! {
+                    <input
+                        id="model"
+                        name="job[model]"
+                        value=model
+                        autocomplete="off"
+                        autocapitalize="none"
+                        spellcheck="false"
+                        aria-describedby="model-note"
+                    />
+                })}
+            </div>
+        </div>
+    }
+}
+
+/// Why an agent could not start now.
+fn lack(agent: &AgentStatus) -> &'static str {
+    match (agent.installed, agent.is_ready()) {
+        (_, true) => "",
+        (false, _) => " (not installed)",
+        (true, false) => " (no credentials)",
+    }
+}
+
+fn for_commands(script: Option<String>, refusal: Option<&ApiError>) -> impl IntoView + use<> {
+    let label = Label::new(
+        "script",
+        "Script",
+        "Runs in the checkout with bash -e, or with the program that its #! line names. Exit code 0 is success.",
+    );
+    view! {
+        <div class="for-kind" data-kind="command">
+            {field(label, refusal, view! {
+                <textarea
+                    id="script"
+                    name="job[script]"
+                    rows="10"
+                    placeholder="cargo test"
+                    autocapitalize="none"
+                    spellcheck="false"
+                    aria-describedby="script-note"
+                >
+                    {script}
+                </textarea>
+            })}
+        </div>
+    }
+}
+
+fn kind_choice(kind: Kind) -> impl IntoView {
+    let choices = Kind::ALL.iter().map(|choice| {
+        let text = match choice {
+            Kind::Agent => "An agent",
+            Kind::Command => "A script",
+        };
+        view! {
+            <label>
+                <input
+                    type="radio"
+                    name="job[kind]"
+                    id=format!("kind-{choice}")
+                    value=choice.as_str()
+                    checked=*choice == kind
+                />
+                <span>{text}</span>
+            </label>
+        }
+    });
+    view! { <div class="choices" id="kind" role="radiogroup" aria-label="What runs">{choices.collect_view()}</div> }
 }
 
 /// What most jobs leave as it is. Open when something in it was chosen, or was wrong.

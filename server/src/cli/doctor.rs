@@ -36,7 +36,7 @@ pub(super) async fn doctor(config: Config) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    for agent in agents::survey(&config.agents) {
+    for agent in agents::survey(&config.agents).await {
         println!("{}", describe(&agent));
     }
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })

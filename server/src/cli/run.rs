@@ -10,7 +10,7 @@ use super::{connect, logging, stop_on_signal};
 use crate::{
     config::Config,
     http, metrics,
-    runner::{CommandExecutor, Runner, unique_name},
+    runner::{Executor, Runner, unique_name},
 };
 
 pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
@@ -19,7 +19,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
     let lifecycle = connect::lifecycle(&config).await?;
     let config = Arc::new(config);
     let name = unique_name(&config.runner.name)?;
-    let executor = Arc::new(CommandExecutor::new(Arc::clone(&config), &name)?);
+    let executor = Arc::new(Executor::new(Arc::clone(&config), &name, &std::env::current_exe()?).await?);
     let telling = match config.runner.metrics_listen {
         None => None,
         Some(listen) => {

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use app::model::{JobId, Kind, RunnerInfo, RunnerJob};
-use sqlx::{PgExecutor, Result};
+use app::model::{AgentStatus, JobId, Kind, RunnerInfo, RunnerJob};
+use sqlx::{PgExecutor, Result, types::Json};
 
 use super::{signed, timestamp, unreadable, unsigned};
 
@@ -119,4 +119,24 @@ pub async fn hands(db: impl PgExecutor<'_>) -> Result<HashMap<String, Vec<Runner
         hands.entry(row.runner).or_default().push(job);
     }
     Ok(hands)
+}
+
+/// Notes what there is of each agent on a runner's machine.
+pub async fn set_agents(db: impl PgExecutor<'_>, name: &str, agents: &[AgentStatus]) -> Result<()> {
+    sqlx::query!("UPDATE runners SET agents = $2 WHERE name = $1", name, Json(agents) as _)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// What the runners that were heard of in the last ten seconds and take agents' jobs have of each agent.
+pub async fn agents(db: impl PgExecutor<'_>) -> Result<Vec<Vec<AgentStatus>>> {
+    let rows = sqlx::query_scalar!(
+        r#"SELECT agents AS "agents: Json<Vec<AgentStatus>>" FROM runners
+           WHERE last_seen_at > now() - interval '10 seconds' AND NOT draining AND $1 = ANY (lanes) ORDER BY name"#,
+        Kind::Agent.as_str(),
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|Json(agents)| agents).collect())
 }

@@ -51,6 +51,7 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .routes(routes!(rest::list_attempts))
         .routes(routes!(output::get_output))
         .routes(routes!(output::get_output_text))
+        .routes(routes!(agents::list))
         .routes(routes!(agents::resume))
         .routes(routes!(changes::get_changes))
         .routes(routes!(changes::get_patch))

@@ -191,6 +191,11 @@ impl Lifecycle {
         publish(&self.queue, events).await;
     }
 
+    /// Tells everybody who watches how a job stands.
+    pub async fn tell(&self, jobs: &[OwnedJob]) {
+        self.changed(jobs).await;
+    }
+
     /// The same, for work that does not wait for the news to be out.
     fn tell_later(&self, jobs: &[OwnedJob]) {
         let (this, news) = (self.clone(), jobs.to_vec());

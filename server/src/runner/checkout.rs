@@ -38,20 +38,31 @@ impl CheckoutError {
 /// Where the remote's own HEAD is kept in a mirror.
 const REMOTE_HEAD: &str = "refs/millrace/head";
 
-/// Makes a working tree of `git_ref` (the default branch where it is `None`) in `target`, and returns the commit.
+/// What was checked out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    /// In full.
+    pub commit: String,
+    /// The name by which it was found; none for the default branch.
+    pub git_ref: Option<String>,
+    /// The mirror whose objects the working tree borrows.
+    pub mirror: PathBuf,
+}
+
+/// Makes a working tree in `target` of the first of `refs` that there is, the default branch where it is `None`.
 pub(super) async fn checkout(
     mirrors: &Path,
     repository: &str,
-    git_ref: Option<&str>,
+    refs: &[Option<&str>],
     target: &Path,
-) -> Result<String, CheckoutError> {
+) -> Result<Source, CheckoutError> {
     let mirror = mirrors.join(mirror_name(repository));
     // Held until the working tree is there: a fetch may not prune what is being checked out.
     let _lock = lock(mirror.with_extension("lock")).await?;
     fetch(&mirror, repository).await?;
-    let commit = resolve(&mirror, repository, git_ref).await?;
+    let (commit, git_ref) = resolve_first(&mirror, repository, refs).await?;
     working_tree(&mirror, repository, &commit, target).await.map_err(CheckoutError::Checkout)?;
-    Ok(commit)
+    Ok(Source { commit, git_ref: git_ref.map(str::to_owned), mirror })
 }
 
 /// A directory name that tells people which repository it is, and that no address can lead astray.
@@ -114,6 +125,22 @@ async fn fetch(mirror: &Path, repository: &str) -> Result<(), CheckoutError> {
         }
         Err(error) => Err(failed(error)),
     }
+}
+
+async fn resolve_first<'a>(
+    mirror: &Path,
+    repository: &str,
+    refs: &[Option<&'a str>],
+) -> Result<(String, Option<&'a str>), CheckoutError> {
+    let mut last = CheckoutError::Empty(repository.to_owned());
+    for git_ref in refs {
+        match resolve(mirror, repository, *git_ref).await {
+            Ok(commit) => return Ok((commit, *git_ref)),
+            Err(error @ CheckoutError::UnknownRef { .. }) => last = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last)
 }
 
 /// The commit that a name means. A branch goes before a tag of the same name, as with `git fetch`.

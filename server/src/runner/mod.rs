@@ -1,16 +1,19 @@
 //! Executes attempts: claims jobs, keeps their leases, and lets them go again.
 
+mod agent_attempt;
 pub mod agents;
 mod attempt;
 mod checkout;
 mod command;
+mod executor;
 mod git;
 mod heartbeat;
 mod output;
 mod process;
 mod progress;
-pub mod sandbox;
 pub mod publish;
+mod registration;
+pub mod sandbox;
 mod stop;
 mod verdicts;
 mod workspace;
@@ -27,11 +30,14 @@ use std::{
 use app::model::{JobId, Kind};
 use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 
 pub use self::{
     attempt::RunningAttempt,
-    command::CommandExecutor,
+    executor::Executor,
     output::AttemptOutput,
     stop::{Shutdown, StopReason, StopSignal, Stopper},
 };
@@ -108,6 +114,7 @@ impl Runner {
         tracing::info!(runner = self.name, slots = self.config.runner.slots, ?lanes, "ready for jobs");
 
         let heartbeat = tokio::spawn(heartbeat::keep(Arc::clone(&self)));
+        let registration = AbortOnDropHandle::new(tokio::spawn(registration::keep(Arc::clone(&self))));
         let attempts = TaskTracker::new();
         self.claim_until(&stop, &attempts).await;
 
@@ -124,6 +131,7 @@ impl Runner {
         }
         attempts.wait().await;
         heartbeat.abort();
+        drop(registration);
         if let Err(error) = db::runners::remove(self.lifecycle.db(), &self.name).await {
             tracing::debug!(%error, "the runner stays on the list until it is forgotten");
         }

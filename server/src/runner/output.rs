@@ -1,6 +1,8 @@
 //! Where an attempt prints.
 
-use app::model::{Stream, Timestamp};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use app::model::{Step, Stream, Timestamp};
 use chrono::Utc;
 use tokio::sync::{mpsc, watch};
 
@@ -12,7 +14,11 @@ use crate::output::PrintedLine;
 pub struct AttemptOutput {
     lines: mpsc::Sender<PrintedLine>,
     progress: watch::Sender<Progress>,
+    understand: Option<Arc<Mutex<Understand>>>,
 }
+
+/// Says what a line means.
+type Understand = dyn FnMut(&PrintedLine) -> Vec<Step> + Send;
 
 /// How many lines may be on their way.
 const IN_FLIGHT: usize = 1024;
@@ -20,7 +26,15 @@ const IN_FLIGHT: usize = 1024;
 impl AttemptOutput {
     pub(super) fn channel() -> (Self, mpsc::Receiver<PrintedLine>) {
         let (lines, receiver) = mpsc::channel(IN_FLIGHT);
-        (Self { lines, progress: watch::Sender::default() }, receiver)
+        (Self { lines, progress: watch::Sender::default(), understand: None }, receiver)
+    }
+
+    /// The same output, for lines that mean something: `understand` is given each of them.
+    pub(super) fn understood(
+        &self,
+        understand: impl FnMut(&PrintedLine) -> Vec<Step> + Send + 'static,
+    ) -> Self {
+        Self { understand: Some(Arc::new(Mutex::new(understand))), ..self.clone() }
     }
 
     /// How far the program says it is.
@@ -41,7 +55,11 @@ impl AttemptOutput {
     }
 
     /// A line for a writer that has stopped is dropped: the attempt is no longer this runner's, and is being stopped.
-    pub async fn line(&self, line: PrintedLine) {
+    pub async fn line(&self, mut line: PrintedLine) {
+        if let Some(understand) = &self.understand {
+            let mut understand = understand.lock().unwrap_or_else(PoisonError::into_inner);
+            line.steps = understand(&line);
+        }
         if line.stream == Stream::Stdout
             && let Some(progress) = Progress::parse(&line.text)
         {

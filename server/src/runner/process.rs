@@ -1,6 +1,6 @@
 //! A child process and everything it starts: run, listened to, and stopped as a whole.
 
-use std::{fs::File, io, process::Stdio, time::Duration};
+use std::{io, process::Stdio, time::Duration};
 
 use app::model::{Stream, Timestamp};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -41,11 +41,9 @@ pub(super) struct Limits {
 
 /// What a child reads from its standard input.
 #[derive(Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "scripts read nothing; agents will get their prompt by it"))]
 pub(super) enum Input {
     Nothing,
     Bytes(Vec<u8>),
-    File(File),
 }
 
 /// Runs `command` in a process group of its own until it ends or `stop` is requested; then the whole group gets TERM, and
@@ -60,7 +58,6 @@ pub(super) async fn run(
     let (stdin, to_write) = match input {
         Input::Nothing => (Stdio::null(), None),
         Input::Bytes(bytes) => (Stdio::piped(), Some(bytes)),
-        Input::File(file) => (file.into(), None),
     };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
     die_with_parent(command);
@@ -217,8 +214,6 @@ async fn silence(ended: &mut watch::Receiver<bool>) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Seek as _, Write as _};
-
     use super::{super::stop::stop_signal, *};
 
     const LIMITS: Limits = Limits { kill_after: Duration::from_secs(5), line_bytes: 16 * 1024, mask: None };
@@ -301,19 +296,5 @@ mod tests {
             assert_eq!(running.await.unwrap().unwrap(), Exit::Code(0), "{script}");
             assert_eq!(last, expected, "{script}");
         }
-    }
-
-    #[tokio::test]
-    async fn a_child_reads_a_file() {
-        let (output, mut lines) = AttemptOutput::channel();
-        let (_stopper, stop) = stop_signal();
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(b"from a file").unwrap();
-        file.rewind().unwrap();
-
-        let exit = run(&mut shell("cat"), Input::File(file), &output, &stop, &LIMITS).await.unwrap();
-
-        assert_eq!(exit, Exit::Code(0));
-        assert_eq!(lines.recv().await.unwrap().text, "from a file");
     }
 }

@@ -40,7 +40,9 @@ impl Workspaces {
     pub fn create(&self, job: JobId, attempt: u32) -> io::Result<Workspace> {
         let directory = self.root.join(format!("{job}-{attempt}"));
         fs::create_dir(&directory)?;
-        fs::create_dir(directory.join("tmp"))?;
+        for part in ["tmp", "home", "own"] {
+            fs::create_dir(directory.join(part))?;
+        }
         Ok(Workspace { directory })
     }
 }
@@ -67,6 +69,16 @@ impl Workspace {
     /// The checkout of the repository.
     pub fn checkout(&self) -> PathBuf {
         self.directory.join("checkout")
+    }
+
+    /// What Millrace keeps of the attempt; no program of the job's sees it.
+    pub fn own(&self) -> PathBuf {
+        self.directory.join("own")
+    }
+
+    /// A home of its own, for an agent.
+    pub fn home(&self) -> PathBuf {
+        self.directory.join("home")
     }
 
     pub fn script(&self) -> PathBuf {

@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod agents;
 mod bad_input;
 mod cancel;
 mod changes;

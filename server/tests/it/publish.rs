@@ -1,10 +1,10 @@
 //! From what an agent has left in a checkout to a branch, with real git.
 
 use std::{
-    cell::Cell,
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use millrace::{
@@ -386,14 +386,14 @@ async fn nothing_is_pushed_once_the_attempt_is_another_runners() {
     let attempt = Attempt::new();
     attempt.write("file", "one\n");
     let work = attempt.work().await;
-    let asked = Cell::new(0);
+    let asked = AtomicU32::new(0);
 
     let lost = push(&work, attempt.destination(None), async || {
-        asked.set(asked.get() + 1);
+        asked.fetch_add(1, Ordering::Relaxed);
         false
     });
 
     assert!(matches!(lost.await, Err(PublishError::Lost)));
-    assert_eq!(asked.get(), 1);
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
     assert_eq!(attempt.origin.git(&["branch", "--list", "millrace/*"]), "");
 }

@@ -230,13 +230,21 @@ async fn perform(db: &PgPool, id: JobId, model: &Model, step: &Step) -> sqlx::Re
                 .bind(id.as_uuid())
                 .execute(db)
                 .await?;
-            transitions::promote(db, 1000).await?;
+            // Another thread may have the row in its hands in this moment, and then does it.
+            while is_waiting(db, id).await? {
+                transitions::promote(db, 1000).await?;
+            }
         }
         Step::Progress { behind } => {
             transitions::set_progress(db, id, meant(behind), Some("stage"), Some(50)).await?;
         }
     }
     Ok(())
+}
+
+async fn is_waiting(db: &PgPool, id: JobId) -> sqlx::Result<bool> {
+    let job = db::find(db, id, Visible::All).await?;
+    Ok(job.is_some_and(|job| matches!(job.state, JobState::Scheduled | JobState::Parked)))
 }
 
 async fn check(db: &PgPool, steps: &[Step], owner: UserId) -> Result<(), TestCaseError> {

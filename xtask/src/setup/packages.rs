@@ -23,7 +23,11 @@ const FOR_BUILDING: &[Program] = &[
     },
     Program { name: "Redis or Valkey", is_there: || programs::redis().is_ok(), debian: &["redis-server"] },
     Program { name: "git", is_there: || programs::on_path("git").is_some(), debian: &["git"] },
-    Program { name: "bubblewrap", is_there: || programs::on_path("bwrap").is_some(), debian: &["bubblewrap"] },
+    Program {
+        name: "bubblewrap",
+        is_there: || programs::on_path("bwrap").is_some(),
+        debian: &["bubblewrap"],
+    },
     Program { name: "Node.js with npm", is_there: node::is_there, debian: &["nodejs", "npm"] },
 ];
 

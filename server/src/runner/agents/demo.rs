@@ -6,12 +6,15 @@ use super::{
     dialect::Listener,
 };
 
+/// Its name. It is part of this program, so it is there wherever the runner is.
+pub const DEMO: &str = "demo";
+
 pub(super) struct Demo;
 
 impl Agent for Demo {
     fn profile(&self) -> Profile {
         Profile {
-            name: "demo".to_owned(),
+            name: DEMO.to_owned(),
             title: "Demo agent (no AI)".to_owned(),
             program: std::env::current_exe().unwrap_or_else(|_| "millrace".into()),
             install: None,

@@ -31,9 +31,10 @@ use self::{
     opencode::OpenCode, qwen::Qwen,
 };
 pub use self::{
+    demo::DEMO,
     ending::{Cut, Ending, Exit, Failure, Told, Verdict},
     launch::{HomeFile, Launch, Task},
-    survey::survey,
+    survey::{find_program, survey},
     whole_lines::WholeLines,
 };
 use crate::config::AgentsConfig;

@@ -44,10 +44,10 @@ pub struct Published {
 
 /// Pushes the head of `work`. Commits of somebody else's are never lost: where the branch is not as Millrace has left it, the
 /// work gets a new one. `is_held` is asked right before each push whether the attempt is still this runner's.
-pub async fn push(
+pub async fn push<Held: Future<Output = bool> + Send>(
     work: &Work,
     to: Destination<'_>,
-    is_held: impl AsyncFn() -> bool,
+    is_held: impl Fn() -> Held + Sync,
 ) -> Result<Published, PublishError> {
     if try_push(work, to, &is_held).await? {
         return Ok(Published { branch: to.branch.to_owned(), note: None });
@@ -64,10 +64,10 @@ pub async fn push(
 }
 
 /// Whether the branch was as expected, and is now at the head of `work`.
-async fn try_push(
+async fn try_push<Held: Future<Output = bool> + Send>(
     work: &Work,
     to: Destination<'_>,
-    is_held: &impl AsyncFn() -> bool,
+    is_held: &(impl Fn() -> Held + Sync),
 ) -> Result<bool, PublishError> {
     let name = format!("refs/heads/{}", to.branch);
     let lease = format!("--force-with-lease={name}:{}", to.before.unwrap_or_default());

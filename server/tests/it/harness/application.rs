@@ -1,17 +1,17 @@
 //! The application under test.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use app::model::{Attempt, Job, JobDetail, JobId, JobState, Line, OutputPage, Person, Role, Stream};
 use chrono::{TimeDelta, Utc};
 use millrace::{
     backend::Server,
-    config::{self, Config, Overrides},
+    config::{self, Config, CustomAgentConfig, Overrides},
     db::{self, people},
     http,
     lifecycle::{self, Lifecycle},
     queue::Queue,
-    runner::{CommandExecutor, Runner, Shutdown, unique_name},
+    runner::{Executor, Runner, Shutdown, unique_name},
     secret, tls,
 };
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -53,6 +53,7 @@ pub struct App {
     pub token: SecretString,
     address: SocketAddr,
     settings: Vec<(String, String)>,
+    change: Box<dyn Fn(&mut Config) + Send + Sync>,
     stop: CancellationToken,
     directory: TempDir,
     // Last, because whoever uses it goes before.
@@ -66,6 +67,31 @@ impl App {
 
     /// With settings by the names of their environment variables.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::with_config(settings, |_| {}).await
+    }
+
+    /// With an agent `mine` that is a shell script, and with settings that have no variable.
+    pub async fn with_agent(script: &str, change: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
+        let script = format!("#!/bin/sh\n{script}\n");
+        let directory = tempfile::Builder::new().prefix("millrace-agent-").tempdir().unwrap();
+        let program = directory.path().join("agent");
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self::with_config(&[], move |config| {
+            // The script goes with the settings that name it.
+            let program = directory.path().join("agent").display().to_string();
+            let command = vec![program].try_into().unwrap();
+            let mine = CustomAgentConfig { command, environment: Vec::new(), hosts: Vec::new() };
+            config.agents.custom.insert("mine".to_owned(), mine);
+            change(config);
+        })
+        .await
+    }
+
+    async fn with_config(
+        settings: &[(&str, &str)],
+        change: impl Fn(&mut Config) + Send + Sync + 'static,
+    ) -> Self {
         log_if_wanted();
         tls::install();
         let stack = Stack::get();
@@ -97,6 +123,7 @@ impl App {
         let address = listener.local_addr().unwrap();
         let mut config = load(&settings);
         config.server.listen = address;
+        change(&mut config);
         let config = Arc::new(config);
 
         let lifecycle = connect(&config).await;
@@ -112,7 +139,20 @@ impl App {
             .build()
             .unwrap();
         let token = add_token(lifecycle.db(), "owner", Role::Owner).await;
-        Self { config, lifecycle, repo, http, token, address, settings, stop, directory, _database: database }
+        let change = Box::new(change);
+        Self {
+            config,
+            lifecycle,
+            repo,
+            http,
+            token,
+            address,
+            settings,
+            change,
+            stop,
+            directory,
+            _database: database,
+        }
     }
 
     pub fn db(&self) -> &PgPool {
@@ -146,9 +186,15 @@ impl App {
 
     /// With settings of its own, by the names of their environment variables.
     pub async fn runner_with(&self, settings: &[(&str, &str)]) -> TestRunner {
-        let config = Arc::new(load(&self.settings_and(settings)));
+        let mut config = load(&self.settings_and(settings));
+        (self.change)(&mut config);
+        let config = Arc::new(config);
         let name = unique_name("runner").unwrap();
-        let executor = Arc::new(CommandExecutor::new(Arc::clone(&config), &name).unwrap());
+        let executor = Arc::new(
+            Executor::new(Arc::clone(&config), &name, Path::new(env!("CARGO_BIN_EXE_millrace")))
+                .await
+                .unwrap(),
+        );
         let stop = self.stop.child_token();
         let runner = Runner::new(name.clone(), connect(&config).await, config, executor);
         let shutdown = Shutdown { stop: stop.clone(), hurry: CancellationToken::new() };

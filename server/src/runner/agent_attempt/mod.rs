@@ -1,0 +1,271 @@
+//! Jobs of kind `agent`: a prompt becomes a branch, or an honest word about why not.
+//!
+//! The agent works in the sandbox, in a fresh checkout and a home of its own. What it prints is understood line by line; how
+//! it ended is weighed against what lies in the working tree; and what is left there leaves the sandbox as a bundle of
+//! commits and nothing else.
+
+mod installation;
+mod prompt;
+mod result;
+mod session;
+mod watch;
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use app::model::{AgentOutcome, AgentRun, JobId};
+
+use self::result::Made;
+use super::{
+    RunningAttempt,
+    agents::{self, Agent, Failure, Launch, Profile, Task, Told, Verdict},
+    checkout::Source,
+    executor::Grounds,
+    sandbox::{Confined, Sandbox, Workplace},
+    workspace::Workspace,
+};
+use crate::{
+    config::Config,
+    db::{self, agent_runs, transitions::Outcome},
+};
+
+/// Runs agents on this machine.
+pub(super) struct Agents {
+    sandbox: Sandbox,
+    millrace: PathBuf,
+}
+
+impl Agents {
+    /// `millrace` is the program's own file: parts of the sandbox are in it.
+    pub async fn new(config: &Config, data_dir: &Path, millrace: &Path) -> anyhow::Result<Self> {
+        let sandbox = Sandbox::detect(&config.sandbox, data_dir, millrace).await;
+        if let Some(problem) = sandbox.problem() {
+            tracing::warn!(problem, "agents are not kept from the rest of this machine");
+        }
+        Ok(Self { sandbox, millrace: millrace.to_owned() })
+    }
+
+    pub async fn run(
+        &self,
+        grounds: &Grounds,
+        attempt: &RunningAttempt,
+        workspace: &Workspace,
+    ) -> anyhow::Result<Outcome> {
+        let job = &attempt.job;
+        let name = job.agent.as_deref().unwrap_or_default();
+        let Some(agent) = agents::find(name, &grounds.config.agents) else {
+            let error = format!("This runner does not know the agent `{name}`.");
+            return Ok(Outcome::failed(error).and_never_again());
+        };
+        let request = db::with_request(attempt.lifecycle.db(), job.id).await?;
+        let Some(asked) = request.and_then(|(_, prompt)| prompt) else {
+            return Ok(Outcome::failed("The job has no prompt.").and_never_again());
+        };
+        // A follow-up goes on with the branch of its conversation, unless somebody has deleted that.
+        let branch = job.branch.as_deref().filter(|_| job.parent.is_some());
+        let refs: Vec<Option<&str>> = branch.map(Some).into_iter().chain([job.git_ref.as_deref()]).collect();
+        let source = match grounds.check_out(attempt, workspace, &refs).await? {
+            Ok(source) => source,
+            Err(outcome) => return Ok(outcome),
+        };
+        let profile = agent.profile();
+        let program = match profile.name.as_str() {
+            agents::DEMO => Some(self.millrace.clone()),
+            _ => agents::find_program(&profile.program),
+        };
+        let work = AgentAttempt {
+            config: &grounds.config,
+            sandbox: &self.sandbox,
+            attempt,
+            workspace,
+            profile,
+            goes_on: branch.is_some() && branch == source.git_ref.as_deref(),
+            source,
+            run: Mutex::new(AgentRun { protection: Some(self.sandbox.protection()), ..AgentRun::default() }),
+        };
+        work.run(agent.as_ref(), program, &asked).await
+    }
+}
+
+/// One attempt of an agent.
+struct AgentAttempt<'a> {
+    config: &'a Config,
+    sandbox: &'a Sandbox,
+    attempt: &'a RunningAttempt,
+    workspace: &'a Workspace,
+    profile: Profile,
+    source: Source,
+    /// The checkout is the branch that this conversation has published before.
+    goes_on: bool,
+    /// What is known so far.
+    run: Mutex<AgentRun>,
+}
+
+impl AgentAttempt<'_> {
+    async fn run(&self, agent: &dyn Agent, program: Option<PathBuf>, asked: &str) -> anyhow::Result<Outcome> {
+        self.attempt.output.system(self.introduction()).await;
+        self.note(|_| {}).await;
+        let Some(program) = program else {
+            let install = self
+                .profile
+                .install
+                .map(|command| format!(" Install it there: {command}"))
+                .unwrap_or_default();
+            let error = format!("{} is not installed on this runner.{install}", self.profile.title);
+            return Ok(self.end(AgentOutcome::AgentError, error).await.and_never_again());
+        };
+        let resume = self.restore_session().await?;
+        let prompt = match (self.thread(), &resume) {
+            (Some(thread), None) => prompt::with_what_was_said(self.attempt, thread, asked).await?,
+            _ => asked.to_owned(),
+        };
+        let place = self.place();
+        let seen = self.sandbox.seen(&place);
+        let task = Task {
+            prompt: &prompt,
+            home: &seen.home,
+            model: self.attempt.job.model.as_deref(),
+            resume: resume.as_deref(),
+        };
+        let launch = agent.prepare(&task, &|name| std::env::var(name).ok());
+        session::lay_out(&place.home, &launch.files).await?;
+
+        self.attempt.stage("agent").await;
+        let ending = match self.watch(&program, &launch, agent.reader()).await {
+            Ok(ending) => ending,
+            Err(error) => {
+                let error = format!("{} could not be started: {error}", self.profile.title);
+                return Ok(self.end(AgentOutcome::AgentError, error).await);
+            }
+        };
+        self.note(|run| told(run, &ending.told)).await;
+        if self.attempt.stop.reason().is_some() {
+            return Ok(Outcome::failed("stopped"));
+        }
+        self.keep_session(&ending.told).await;
+        let made = self.collect(&ending.told, &launch).await;
+        match ending.verdict {
+            Verdict::Finished => self.finished(made, &launch).await,
+            Verdict::Failed(failure) => self.failed(failure, made).await,
+        }
+    }
+
+    /// The agent has done what it could; whether that is anything is in the working tree.
+    async fn finished(&self, made: Result<Made, String>, launch: &Launch) -> anyhow::Result<Outcome> {
+        let agent = self.attempt.job.agent.as_deref().unwrap_or_default();
+        if let Err(error) = self.attempt.lifecycle.quota_is_there(agent).await {
+            tracing::debug!(%error, "that the quota is there again is noted later");
+        }
+        match made {
+            Err(error) => Ok(self.end(AgentOutcome::AgentError, error).await),
+            Ok(Made::Nothing) => {
+                self.note(|run| run.outcome = Some(AgentOutcome::NoChange)).await;
+                Ok(Outcome::succeeded(None))
+            }
+            Ok(Made::Commits(work)) => self.publish(&work, launch).await,
+        }
+    }
+
+    /// What was made all the same is shown, but not published.
+    async fn failed(&self, failure: Failure, made: Result<Made, String>) -> anyhow::Result<Outcome> {
+        if let Ok(Made::Commits(_)) = made {
+            self.attempt.output.system("What it had changed by then is shown, and not published.").await;
+        }
+        let Failure { reason, message, again_at } = failure;
+        let outcome = self.end(reason, message.clone()).await;
+        Ok(match reason {
+            AgentOutcome::Quota => {
+                let agent = self.attempt.job.agent.as_deref().unwrap_or_default();
+                let until = self.attempt.lifecycle.quota_used_up(agent, &message, again_at).await?;
+                outcome.parked_until(until)
+            }
+            // They would only cost the same once more.
+            AgentOutcome::Authentication | AgentOutcome::LimitReached | AgentOutcome::Timeout => {
+                outcome.and_never_again()
+            }
+            _ => outcome,
+        })
+    }
+
+    /// Writes down how it ended.
+    async fn end(&self, outcome: AgentOutcome, error: String) -> Outcome {
+        self.note(|run| run.outcome = Some(outcome)).await;
+        Outcome::failed(error)
+    }
+
+    /// Changes what is known of the attempt, and writes it down. A failure to do so is no reason to stop.
+    async fn note(&self, change: impl FnOnce(&mut AgentRun)) {
+        let run = {
+            let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+            change(&mut run);
+            run.clone()
+        };
+        let (lifecycle, job) = (&self.attempt.lifecycle, &self.attempt.job);
+        match agent_runs::note(lifecycle.db(), job.id, job.attempt, &run).await {
+            Ok(noted) => lifecycle.tell(noted.as_slice()).await,
+            Err(error) => tracing::warn!(job.id = %job.id, %error, "what the agent did was not noted"),
+        }
+    }
+
+    fn introduction(&self) -> String {
+        match self.sandbox.problem() {
+            None => format!("{} starts in the sandbox", self.profile.title),
+            Some(problem) => format!("{} starts without a sandbox: {problem}", self.profile.title),
+        }
+    }
+
+    /// The first job of the conversation, for a follow-up.
+    fn thread(&self) -> Option<JobId> {
+        self.attempt.job.thread
+    }
+
+    fn place(&self) -> Workplace {
+        Workplace { tree: self.workspace.checkout(), home: self.workspace.home(), tmp: self.workspace.tmp() }
+    }
+
+    /// A program in the sandbox of this attempt.
+    fn confined<'a>(
+        &'a self,
+        own: &'a Path,
+        place: &'a Workplace,
+        program: &Path,
+        arguments: Vec<OsString>,
+    ) -> Confined<'a> {
+        let mut environment = vec![
+            ("CI".into(), "true".into()),
+            ("MILLRACE".into(), "true".into()),
+            ("LANG".into(), "C.UTF-8".into()),
+            ("TERM".into(), "dumb".into()),
+        ];
+        // Some agents commit by themselves.
+        let author = self.config.publish.author.environment();
+        environment.extend(author.map(|(name, value)| (name.into(), value.into())));
+        if let Some(path) = std::env::var_os("PATH") {
+            environment.push(("PATH".into(), path));
+        }
+        Confined {
+            program: program.as_os_str().to_owned(),
+            arguments,
+            environment,
+            workplace: place,
+            read_only: [vec![self.source.mirror.join("objects")], installation::shown(program)].concat(),
+            allow: Vec::new(),
+            own,
+        }
+    }
+}
+
+fn told(run: &mut AgentRun, told: &Told) {
+    let Told { session, model, version, usage, summary } = told.clone();
+    *run = AgentRun {
+        session: session.or(run.session.take()),
+        model: model.or(run.model.take()),
+        version: version.or(run.version.take()),
+        usage: usage.or(run.usage.take()),
+        summary: summary.or(run.summary.take()),
+        ..std::mem::take(run)
+    };
+}

@@ -1,0 +1,118 @@
+//! What this runner does with an attempt: a fresh directory, a checkout in it, and then what the job's kind asks for.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use app::model::Kind;
+use async_trait::async_trait;
+
+use super::{
+    Execute, RunningAttempt,
+    agent_attempt::Agents,
+    checkout::{CheckoutError, Source, checkout},
+    command,
+    workspace::{Workspace, Workspaces},
+};
+use crate::{
+    config::Config,
+    db::{self, transitions::Outcome},
+};
+
+/// Runs jobs of every kind.
+pub struct Executor {
+    grounds: Grounds,
+    agents: Agents,
+}
+
+impl Executor {
+    /// Uses `server.data_dir` for mirrors and checkouts. `runner` tells this runner's directory from others', and `millrace`
+    /// is the program's own file, which parts of the sandbox are.
+    pub async fn new(config: Arc<Config>, runner: &str, millrace: &Path) -> anyhow::Result<Self> {
+        let data_dir = std::path::absolute(&config.server.data_dir)?;
+        let workspaces = Workspaces::open(&data_dir, runner)?;
+        let agents = Agents::new(&config, &data_dir, millrace).await?;
+        Ok(Self { grounds: Grounds { config, workspaces, mirrors: data_dir.join("mirrors") }, agents })
+    }
+
+    async fn run(&self, attempt: &RunningAttempt, workspace: &Workspace) -> anyhow::Result<Outcome> {
+        match attempt.job.kind {
+            Kind::Command => command::run(&self.grounds, attempt, workspace).await,
+            Kind::Agent => self.agents.run(&self.grounds, attempt, workspace).await,
+        }
+    }
+}
+
+#[async_trait]
+impl Execute for Executor {
+    async fn execute(&self, attempt: &RunningAttempt) -> Outcome {
+        let outcome = match self.grounds.workspaces.create(attempt.job.id, attempt.job.attempt) {
+            Ok(workspace) => {
+                let outcome = self.run(attempt, &workspace).await;
+                workspace.remove().await;
+                outcome
+            }
+            Err(error) => Err(anyhow::Error::new(error).context("the runner's disk")),
+        };
+        let outcome = outcome.unwrap_or_else(|error| {
+            tracing::error!(job.id = %attempt.job.id, error = format!("{error:#}"), "the attempt could not be run");
+            Outcome::failed(format!("Millrace could not run the attempt: {error:#}."))
+        });
+        if attempt.stop.reason().is_none() {
+            attempt.output.system(last_words(&outcome)).await;
+        } else {
+            attempt.output.system("Stopped.").await;
+        }
+        outcome
+    }
+}
+
+/// Where this runner works.
+pub(super) struct Grounds {
+    pub config: Arc<Config>,
+    pub workspaces: Workspaces,
+    pub mirrors: PathBuf,
+}
+
+impl Grounds {
+    /// Makes the attempt's checkout of the first of `refs` that is there, and returns what was checked out; or how the
+    /// attempt ends without one.
+    pub async fn check_out(
+        &self,
+        attempt: &RunningAttempt,
+        workspace: &Workspace,
+        refs: &[Option<&str>],
+    ) -> anyhow::Result<Result<Source, Outcome>> {
+        let job = &attempt.job;
+        attempt.stage("checkout").await;
+        attempt.output.system(format!("Fetching {}", job.repository)).await;
+        let target = workspace.checkout();
+        let fetched = tokio::select! {
+            fetched = checkout(&self.mirrors, &job.repository, refs, &target) => fetched,
+            // Dropping the fetch ends its git.
+            _ = attempt.stop.requested() => return Ok(Err(Outcome::failed("stopped"))),
+        };
+        let source = match fetched {
+            Ok(source) => source,
+            Err(error) => return Ok(Err(refused(&error))),
+        };
+        let name = source.git_ref.as_deref().unwrap_or("the default branch");
+        attempt.output.system(format!("Checked out {name} at {}", &source.commit[..12])).await;
+        db::attempts::set_commit(attempt.lifecycle.db(), job.id, job.attempt, &source.commit).await?;
+        Ok(Ok(source))
+    }
+}
+
+fn refused(error: &CheckoutError) -> Outcome {
+    let outcome = Outcome::failed(error.to_string());
+    if error.is_lasting() { outcome.and_never_again() } else { outcome }
+}
+
+fn last_words(outcome: &Outcome) -> String {
+    match (&outcome.error, outcome.exit_code) {
+        (Some(error), _) => error.clone(),
+        (None, Some(code)) => format!("Finished with exit code {code}."),
+        (None, None) => "Finished.".to_owned(),
+    }
+}

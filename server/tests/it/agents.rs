@@ -1,0 +1,217 @@
+//! Agents' jobs from the prompt to the branch: with the demo agent, and with programs that stand for what an agent may do.
+
+use std::{num::NonZeroU64, time::Duration};
+
+use app::model::{AgentOutcome, AttemptState, JobDetail, JobState, Protection, Step};
+use serde_json::{Value, json};
+
+use crate::harness::App;
+
+/// Asks an agent and waits for the end.
+async fn ask(app: &App, agent: &str, fields: Value) -> JobDetail {
+    let mut new =
+        json!({ "kind": "agent", "agent": agent, "prompt": "Say what is in here.", "max_attempts": 1 });
+    new["repository"] = json!(app.repo.address());
+    new.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let answer = app.post_json("/api/jobs", &new).await;
+    assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
+    let job: Value = answer.json().await.unwrap();
+    app.finished(serde_json::from_value(job["id"].clone()).unwrap()).await
+}
+
+fn outcome(detail: &JobDetail) -> Option<AgentOutcome> {
+    detail.attempts.last().and_then(|attempt| attempt.agent.as_ref()).and_then(|agent| agent.outcome)
+}
+
+#[tokio::test]
+async fn the_demo_makes_a_branch_with_one_true_change() {
+    let app = App::start().await;
+    let _runner = app.runner().await;
+
+    let detail = ask(&app, "demo", json!({})).await;
+
+    let (job, attempt) = (&detail.job, detail.attempts.last().unwrap());
+    assert_eq!((job.state, job.outcome), (JobState::Succeeded, Some(AgentOutcome::Changed)), "{detail:?}");
+    let agent = attempt.agent.as_ref().unwrap();
+    assert_eq!((agent.protection, agent.outcome), (Some(Protection::Sandbox), Some(AgentOutcome::Changed)));
+    let branch = job.branch.as_deref().unwrap();
+    assert!(branch.starts_with("millrace/"), "{branch}");
+    assert_eq!(agent.branch.as_deref(), Some(branch));
+    assert_eq!(app.repo.git(&["rev-parse", branch]), agent.head.clone().unwrap());
+    assert_eq!(app.repo.git(&["diff", "--name-only", &format!("main..{branch}")]), "MILLRACE.md");
+    let message = app.repo.git(&["log", "-1", "--format=%B", branch]);
+    assert!(
+        message.contains(&format!("/jobs/{}", job.id)) && message.contains("Co-authored-by: Demo agent"),
+        "{message}"
+    );
+    assert_eq!(agent.changes.unwrap().files, 1);
+
+    let steps: Vec<Step> = app.output(job.id).await.into_iter().flat_map(|line| line.steps).collect();
+    assert!(steps.iter().any(|step| matches!(step, Step::ToolCall { .. })), "{steps:?}");
+    assert!(matches!(steps.last(), Some(Step::Result { ok: true, .. })), "{steps:?}");
+    let changes = app.get_json(&format!("/api/jobs/{}/changes", job.id)).await;
+    assert_eq!(changes["files"][0]["path"], "MILLRACE.md", "{changes}");
+}
+
+#[tokio::test]
+async fn a_follow_up_adds_a_commit_to_the_same_branch() {
+    let app = App::with_agent("date +%N >> log.txt", |_| {}).await;
+    let _runner = app.runner().await;
+    let first = ask(&app, "mine", json!({})).await.job;
+    let second = ask(&app, "mine", json!({ "parent": first.id, "repository": "" })).await.job;
+
+    assert_eq!((second.state, &second.branch), (JobState::Succeeded, &first.branch), "{second:?}");
+    let branch = second.branch.unwrap();
+    assert_eq!(app.repo.git(&["rev-list", "--count", &format!("main..{branch}")]), "2");
+    assert_eq!(app.repo.git(&["show", &format!("{branch}:log.txt")]).lines().count(), 2);
+}
+
+#[tokio::test]
+async fn an_agent_that_changes_nothing_has_not_changed_anything() {
+    let app = App::with_agent("cat > /dev/null; echo nothing to do", |_| {}).await;
+    let _runner = app.runner().await;
+
+    let detail = ask(&app, "mine", json!({})).await;
+
+    assert_eq!(detail.job.state, JobState::Succeeded);
+    assert_eq!((detail.job.outcome, &detail.job.branch), (Some(AgentOutcome::NoChange), &None));
+    assert_eq!(app.repo.git(&["branch", "--list", "millrace/*"]), "");
+}
+
+#[tokio::test]
+async fn an_agent_gets_its_prompt_and_no_others_things() {
+    let script = "cat > prompt.txt; env | sort > env.txt; ls / > root.txt; id -u > id.txt";
+    let app = App::with_agent(script, |_| {}).await;
+    let _runner = app.runner().await;
+    let prompt = format!("Read this. {}", "x".repeat(5 << 20));
+
+    let job = ask(&app, "mine", json!({ "prompt": prompt })).await.job;
+
+    let branch = job.branch.expect("a branch");
+    let file = |name: &str| app.repo.git(&["show", &format!("{branch}:{name}")]);
+    assert_eq!(file("prompt.txt").len(), prompt.len());
+    assert_eq!(file("id.txt"), "1000");
+    let environment = file("env.txt");
+    assert!(environment.contains("HOME=/home/millrace"), "{environment}");
+    for secret in ["DATABASE_URL", "REDIS_URL", "MILLRACE_DATABASE__URL", "postgres://"] {
+        assert!(!environment.contains(secret), "{environment}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_keeps_what_was_changed_by_then_and_publishes_none_of_it() {
+    let app = App::with_agent("echo half > work.txt; exit 3", |_| {}).await;
+    let _runner = app.runner().await;
+
+    let detail = ask(&app, "mine", json!({})).await;
+
+    assert_eq!(
+        (detail.job.state, outcome(&detail)),
+        (JobState::Failed, Some(AgentOutcome::Crashed)),
+        "{detail:?}"
+    );
+    let patch = app.get(&format!("/api/jobs/{}/changes.patch", detail.job.id)).await.text().await.unwrap();
+    assert!(patch.contains("+half"), "{patch}");
+    assert_eq!(app.repo.git(&["branch", "--list", "millrace/*"]), "");
+}
+
+#[tokio::test]
+async fn a_secret_in_the_changes_stops_the_publish() {
+    // Put together here, so that no reader of this file takes it for one.
+    let script = r#"printf 'key = "%s%s"\n' AKIA Q3EGRNXM7T2VJ4WZ > settings.toml"#;
+    let app = App::with_agent(script, |_| {}).await;
+    let _runner = app.runner().await;
+
+    let detail = ask(&app, "mine", json!({})).await;
+
+    assert_eq!(
+        (detail.job.state, outcome(&detail)),
+        (JobState::Failed, Some(AgentOutcome::SecretFound)),
+        "{detail:?}"
+    );
+    let error = detail.job.error.unwrap();
+    assert!(error.contains("settings.toml") && !error.contains("Q3EGRNXM7T2VJ4WZ"), "{error}");
+    assert_eq!(app.repo.git(&["branch", "--list", "millrace/*"]), "");
+}
+
+#[tokio::test]
+async fn an_agent_that_falls_silent_is_ended() {
+    let app = App::with_agent("echo working; setsid sleep 3600 & sleep 3600", |config| {
+        config.agents.silence = Duration::from_secs(1);
+    })
+    .await;
+    let _runner = app.runner().await;
+
+    let detail = ask(&app, "mine", json!({})).await;
+
+    assert_eq!(
+        (detail.job.state, outcome(&detail)),
+        (JobState::Failed, Some(AgentOutcome::Timeout)),
+        "{detail:?}"
+    );
+    assert_eq!(detail.attempts.len(), 1, "it would only cost the same again");
+}
+
+#[tokio::test]
+async fn a_limit_that_was_hit_is_said_in_words() {
+    let app = App::with_agent("head -c 80000000 /dev/zero > big", |config| {
+        config.sandbox.file_bytes = NonZeroU64::new(20_000_000).unwrap();
+    })
+    .await;
+    let _runner = app.runner().await;
+
+    let detail = ask(&app, "mine", json!({})).await;
+
+    assert_eq!(outcome(&detail), Some(AgentOutcome::LimitReached), "{detail:?}");
+    assert!(detail.job.error.unwrap().contains("file"), "says which");
+}
+
+#[tokio::test]
+async fn what_the_proxy_refuses_is_in_the_log() {
+    let script = "curl -sS --max-time 5 https://example.com/ || true";
+    let app = App::with_agent(script, |_| {}).await;
+    let _runner = app.runner().await;
+
+    let detail = ask(&app, "mine", json!({})).await;
+
+    let lines = app.output(detail.job.id).await;
+    assert!(
+        lines.iter().any(|line| line.line.contains("example.com") && line.stream.as_str() == "system"),
+        "{lines:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_agent_can_be_canceled_while_it_works() {
+    let app = App::with_agent("echo working; sleep 3600", |_| {}).await;
+    let _runner = app.runner().await;
+    let new = json!({ "kind": "agent", "agent": "mine", "prompt": "x", "repository": app.repo.address() });
+    let job: Value = app.post_json("/api/jobs", &new).await.json().await.unwrap();
+    let id = serde_json::from_value(job["id"].clone()).unwrap();
+    app.wait_for_line(id, "working").await;
+
+    assert_eq!(app.cancel(id).await.status(), 200);
+
+    let detail = app.finished(id).await;
+    assert_eq!(detail.job.state, JobState::Canceled);
+    assert_eq!(detail.attempts.last().unwrap().state, AttemptState::Canceled);
+}
+
+#[tokio::test]
+async fn an_agent_that_is_not_installed_says_how_to_get_it() {
+    let app = App::start().await;
+    let _runner = app.runner_with(&[("PATH", "/nowhere")]).await;
+    let agents = app.get_json("/api/agents").await;
+    let known: Vec<&str> =
+        agents.as_array().unwrap().iter().filter_map(|agent| agent["name"].as_str()).collect();
+    assert!(known.contains(&"claude") && known.contains(&"demo"), "{agents}");
+    assert_eq!(
+        app.post_json(
+            "/api/jobs",
+            &json!({ "kind": "agent", "agent": "nobody", "prompt": "x", "repository": app.repo.address() })
+        )
+        .await
+        .status(),
+        422
+    );
+}

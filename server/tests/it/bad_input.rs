@@ -43,7 +43,9 @@ async fn a_field_that_is_wrong_is_named_with_what_would_be_right() {
     let app = App::with(&[("MILLRACE_LIMITS__SCRIPT_BYTES", "100")]).await;
 
     refused(&app, json!({ "kind": "dance" }), "kind").await;
-    refused(&app, json!({ "kind": "agent", "prompt": "x" }), "kind").await;
+    refused(&app, json!({ "kind": "agent" }), "prompt").await;
+    refused(&app, json!({ "kind": "agent", "prompt": "x", "agent": "nobody" }), "agent").await;
+    refused(&app, json!({ "kind": "agent", "prompt": "x", "model": "--dangerous" }), "model").await;
     refused(&app, json!({ "priority": "urgent" }), "priority").await;
     refused(&app, json!({ "max_attempts": 0 }), "max_attempts").await;
     refused(&app, json!({ "script": "" }), "script").await;

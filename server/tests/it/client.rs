@@ -263,12 +263,12 @@ async fn a_lane_is_paused_and_resumed() {
 
     let said = succeeded(app.client(&["pause", "command", "--reason", "a release", "--for", "1h"]).await);
     assert!(said.starts_with("The lane command is paused until 20"), "{said}");
-    let lane = app.get_json("/api/lanes").await[0].clone();
+    let lane = app.commands().await;
     assert_eq!((&lane["pause"]["reason"], &lane["pause"]["by"]), (&json!("a release"), &json!("owner")));
 
     let said = succeeded(app.client(&["resume", "command"]).await);
     assert!(said.starts_with("The lane command goes on"), "{said}");
-    assert_eq!(app.get_json("/api/lanes").await[0].get("pause"), None);
+    assert_eq!(app.commands().await.get("pause"), None);
 }
 
 #[tokio::test]

@@ -50,10 +50,8 @@ async fn a_pause_ends_by_itself_at_its_time() {
     let job = app.wait_until(id, JobState::Succeeded).await;
 
     assert!(job.started_at.unwrap() >= Timestamp(until - 50), "it started after the pause");
-    crate::harness::until("nobody sees a pause any more", async || {
-        app.get_json("/api/lanes").await[0]["pause"].is_null()
-    })
-    .await;
+    crate::harness::until("nobody sees a pause any more", async || app.commands().await["pause"].is_null())
+        .await;
 }
 
 #[tokio::test]
@@ -79,7 +77,7 @@ async fn a_lane_starts_no_more_within_a_minute_than_its_rate_even_when_redis_is_
 
     app.queue().ring_door(Kind::Command).await.unwrap();
     assert_eq!(app.job(third).await.job.state, JobState::Queued);
-    let lane = app.get_json("/api/lanes").await[0].clone();
+    let lane = app.commands().await;
     assert_eq!((lane["rate"].as_u64(), lane["started"].as_u64()), (Some(2), Some(2)));
 }
 

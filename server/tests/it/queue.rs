@@ -43,7 +43,7 @@ async fn a_lane_runs_no_more_than_its_concurrency_over_all_runners() {
         jobs.push(app.submit(&script).await);
     }
     until("two run", async || std::fs::read_dir(&running).unwrap().count() == 2).await;
-    let lane = app.get_json("/api/lanes").await[0].clone();
+    let lane = app.commands().await;
     let expected = json!({
         "kind": "command", "concurrency": 2, "started": 0, "running": 2, "waiting": 4, "scheduled": 0,
         "depth": [{ "priority": "normal", "waiting": 4 }],

@@ -5,7 +5,7 @@ use std::time::Duration;
 use app::model::{JobId, JobState, Kind, Line, Role, Stream};
 use redis::AsyncCommands;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{App, Event, EventStream, OwnRedis, assert_gapless, lines_of, texts, until};
 
@@ -288,7 +288,9 @@ async fn the_board_hears_of_every_job_in_order_and_of_the_figures() {
     let _runner = app.runner().await;
     let mut board = app.board_stream(&app.token).await;
     let lane = board.next_named("figures").await;
-    assert_eq!(lane.data["lanes"][0]["kind"], "command");
+    let kinds: Vec<&Value> =
+        lane.data["lanes"].as_array().unwrap().iter().map(|lane| &lane["kind"]).collect();
+    assert_eq!(kinds, ["agent", "command"]);
     assert_eq!(lane.data["figures"]["succeeded"], 0);
 
     let id = app.submit("echo hello").await;

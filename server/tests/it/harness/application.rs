@@ -330,6 +330,13 @@ impl App {
         response.json().await.unwrap()
     }
 
+    /// The lane of the commands.
+    pub async fn commands(&self) -> Value {
+        let lanes = self.get_json("/api/lanes").await;
+        let commands = lanes.as_array().unwrap().iter().find(|lane| lane["kind"] == "command");
+        commands.unwrap().clone()
+    }
+
     pub async fn post(&self, path: &str) -> Response {
         self.request(Method::POST, path).send().await.unwrap()
     }

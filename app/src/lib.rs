@@ -19,6 +19,8 @@ mod pages;
 mod routes;
 #[cfg(feature = "ssr")]
 mod shell;
+#[cfg(feature = "ssr")]
+mod transcript;
 
 #[cfg(feature = "ssr")]
 pub use routes::App;

@@ -23,7 +23,9 @@ pub use operations::{
     CleanLane, DrainRunner, PauseLane, ResumeLane, UndrainRunner, clean_lane, drain_runner, operations,
     pause_lane, preview_clean, resume_lane, undrain_runner,
 };
-pub use output::output;
+#[cfg(feature = "ssr")]
+pub use output::first_steps;
+pub use output::{ReadTranscript, output, transcript};
 pub use schedules::{CreateSchedule, DeleteSchedule, create_schedule, delete_schedule, schedules};
 pub use session::{SignOut, me, sign_out};
 pub use tokens::{CreateToken, DeleteToken, create_token, delete_token, tokens};

@@ -23,6 +23,7 @@ pub enum Shape {
     Keyboard,
     Lanes,
     Moon,
+    Pencil,
     Play,
     Plus,
     Repeat,
@@ -31,6 +32,7 @@ pub enum Shape {
     Stop,
     Terminal,
     Trash,
+    Up,
     Warning,
     Wrap,
 }
@@ -56,6 +58,7 @@ impl Shape {
             Self::Keyboard => "M1.5 4h13v8h-13zM4 6.75h.01M6.67 6.75h.01M9.33 6.75h.01M12 6.75h.01M5 9.5h6",
             Self::Lanes => "M2.5 3.5h11v3h-11zM2.5 9.5h11v3h-11zM7 3.5v3M10 9.5v3",
             Self::Moon => "M13.5 9.5A6 6 0 1 1 6.5 2.5a4.75 4.75 0 0 0 7 7",
+            Self::Pencil => "M2.75 13.25l.75-3L10.5 3.25l2.25 2.25l-7 7z",
             Self::Play => "M5 3.25v9.5l7.5-4.75z",
             Self::Plus => "M8 2.5v11M2.5 8h11",
             Self::Repeat => "M13 8a5 5 0 1 1-1.6-3.7M13.25 2v3h-3",
@@ -66,6 +69,7 @@ impl Shape {
             Self::Stop => "M4 4h8v8H4z",
             Self::Terminal => "M2.5 4.5L6 8l-3.5 3.5M8 12h5.5",
             Self::Trash => "M2.5 4.5h11M6 4.5v-2h4v2M4 4.5l.75 9h6.5l.75-9M6.75 7.5v3.5M9.25 7.5v3.5",
+            Self::Up => "M8 13.5v-11M3.5 7L8 2.5L12.5 7",
             Self::Warning => "M8 2.25L14.25 13H1.75zM8 6.5v3M8 11.25h.01",
             Self::Wrap => "M2.5 3.5h11M2.5 8h9a2.25 2.25 0 0 1 0 4.5H8.5M10.25 10.5l-2 2l2 2M2.5 12.5h3",
         }

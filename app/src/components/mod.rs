@@ -12,14 +12,18 @@ mod mark;
 mod notice;
 mod overlays;
 mod palette;
+mod search;
 pub mod state;
 pub mod time;
+pub mod transcript;
 pub mod words;
 
 pub use board::BoardView;
 pub use given::Given;
 pub use icon::{Shape, icon};
 pub use live_parts::LiveParts;
+#[cfg(feature = "ssr")]
+pub use log_view::plain_text;
 pub use mark::Mark;
 pub use notice::{Tone, notice};
 pub use overlays::Overlays;

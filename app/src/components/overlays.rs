@@ -37,8 +37,9 @@ const KEYS: [Keys; 2] = [
         ],
     ),
     (
-        "In a job's log",
+        "In a job's output",
         &[
+            ("/", "Find in the whole output"),
             ("F", "Follow the end"),
             ("W", "Wrap long lines"),
             ("T", "Show the time of each line"),

@@ -33,7 +33,7 @@ pub fn duration_text(millis: i64) -> String {
     }
 }
 
-fn seconds_text(seconds: i64) -> String {
+pub fn seconds_text(seconds: i64) -> String {
     match seconds {
         ..60 => format!("{seconds} s"),
         60..3600 => format!("{}m {:02}s", seconds / 60, seconds % 60),

@@ -20,7 +20,7 @@ pub use clock::Clock;
 pub use connection::{Connection, LiveState};
 pub use form::{POSTED, take_over_forms};
 pub use frame::FrameQueue;
-pub use history::replace_address;
+pub use history::{replace_address, replace_hash};
 pub use job::{JobEvent, follow_job};
 pub use load::load;
 pub use notice::{NOTICE, NOTICE_LINK, NOTICE_TEXT, hide_notice, show_message, show_problem};

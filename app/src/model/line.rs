@@ -27,8 +27,10 @@ pub struct Line {
     /// The program's line was longer: the next line of this stream goes on with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub continues: bool,
-    /// What an agent's line means, where its adapter understood it. A line in pieces has them at its last piece.
+    /// What an agent's line means, where its adapter understood it. A line in pieces has them at its last piece. The browser
+    /// leaves them alone: the server renders them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(not(feature = "ssr"), serde(skip_deserializing))]
     pub steps: Vec<Step>,
 }
 
@@ -45,6 +47,29 @@ pub struct OutputPage {
     /// The first line that looks like an error, where the page was chosen to show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<u64>,
+}
+
+/// A line that holds what was looked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct OutputMatch {
+    pub seq: u64,
+    /// The first match with the text around it.
+    pub excerpt: String,
+}
+
+/// Lines that match, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct OutputMatches {
+    pub matches: Vec<OutputMatch>,
+    /// How many matching lines come before the first of these.
+    pub first: u64,
+    /// How many lines match in all that was searched.
+    pub total: u64,
+    /// The search was given up after this line, because it took long or found very much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched_to: Option<u64>,
 }
 
 /// Which part of the output to show first.

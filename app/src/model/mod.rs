@@ -19,6 +19,7 @@ mod step;
 mod text_enum;
 mod time;
 mod token;
+mod transcript;
 mod user;
 mod waiting;
 
@@ -31,7 +32,7 @@ pub use changes::{
 pub use error::ApiError;
 pub use ids::{JobId, ScheduleId, TokenId, UserId};
 pub use job::{Job, JobDetail, JobFilter, JobPage, JobState, Kind, NewJob, Priority, Trigger};
-pub use line::{Line, OutputPage, Stream, Window};
+pub use line::{Line, OutputMatch, OutputMatches, OutputPage, Stream, Window};
 pub use operation::{CleanRequest, Cleaned, FailureGroup, Minute, Operations, PauseRequest};
 pub use queue::{Board, Depth, Figures, Lane, LastLine, Pause, UsedUp};
 pub use runner::{RunnerInfo, RunnerJob};
@@ -40,5 +41,6 @@ pub use step::{Step, Usage};
 pub use text_enum::UnknownWord;
 pub use time::Timestamp;
 pub use token::{ApiToken, NewToken, TokenRequest};
+pub use transcript::TranscriptPage;
 pub use user::{Person, Role};
 pub use waiting::{WaitReason, Waiting};

@@ -16,17 +16,18 @@ use crate::{
     api, backend,
     components::{
         Given,
-        job::{JobView, Loaded, Tab, first_window},
+        job::{FirstSteps, JobView, Loaded, Tab, first_window},
     },
     model::{ApiError, Diff, JobDetail, JobId, OutputPage, Waiting},
 };
 
 /// What the address asks for: a job, and one of its attempts unless the latest is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Asked {
     id: Option<JobId>,
     attempt: Option<u32>,
-    tab: Tab,
+    view: Option<String>,
+    tab: Option<String>,
     wanted: Option<Wanted>,
 }
 
@@ -70,11 +71,8 @@ fn asked_for(params: &ParamsMap, query: &ParamsMap) -> Asked {
     Asked {
         id: params.get_str("id").and_then(|id| id.parse().ok()),
         attempt: number("attempt"),
-        tab: match query.get_str("tab") {
-            Some("attempts") => Tab::Attempts,
-            Some("changes") => Tab::Changes,
-            _ => Tab::Log,
-        },
+        view: query.get("view"),
+        tab: query.get("tab"),
         wanted: number("file").map(|file| Wanted { file, from: number("from").unwrap_or(0) }),
     }
 }
@@ -87,16 +85,21 @@ async fn load(asked: Asked) -> Result<(Loaded, Option<Waiting>, Option<Diff>), A
         Some(number) => return Err(ApiError::NotFound(format!("This job has no attempt {number}."))),
         None => job.attempt,
     };
-    let diff = match asked.tab {
+    let tab = Tab::asked(asked.view.as_deref(), asked.tab.as_deref(), job.kind);
+    let diff = match tab {
         Tab::Changes => Some(changes::load(&job, attempt, asked.wanted).await?),
-        Tab::Log | Tab::Attempts => None,
+        _ => None,
     };
     let output = match attempt {
         0 => OutputPage::default(),
         _ => api::output(id, attempt, first_window(&attempts, attempt)).await?,
     };
-    let (pinned, tab) = (asked.attempt, asked.tab);
-    Ok((Loaded { job, script, attempts, usual_ms, attempt, output, pinned, tab }, waiting, diff))
+    let pinned = asked.attempt;
+    let steps = match tab {
+        Tab::Transcript if attempt > 0 => api::first_steps(id, attempt, output.total).await?,
+        _ => FirstSteps::default(),
+    };
+    Ok((Loaded { job, script, attempts, usual_ms, attempt, output, pinned, tab, steps }, waiting, diff))
 }
 
 #[cfg(test)]
@@ -109,6 +112,6 @@ mod tests {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
         };
         let asked = asked_for(&map(&[("id", "x")]), &map(&[("attempt", "-1"), ("tab", "attempts")]));
-        assert_eq!(asked, Asked { id: None, attempt: None, tab: Tab::Attempts, wanted: None });
+        assert_eq!((asked.id, asked.attempt), (None, None));
     }
 }

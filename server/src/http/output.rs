@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use app::model::{ApiError, JobId, Line, OutputPage};
+use app::model::{ApiError, JobId, Line, OutputMatches, OutputPage};
 use axum::{
+    Json,
     body::{Body, Bytes},
     extract::State,
     http::header,
@@ -14,13 +15,20 @@ use serde::Deserialize;
 use super::{
     error::Problem,
     openapi::Refused,
-    rest::{Caller, Id, Parameters},
+    rest::{Answer, Caller, Id, Parameters},
 };
-use crate::backend::Server;
+use crate::{
+    backend::Server,
+    output::{Direction, Needle},
+};
 
 /// How many lines a request for output gets when it does not say, and at most.
 const LINES: u64 = 1000;
 const MOST_LINES: u64 = 5000;
+/// How many matches a search gets when it does not say, and at most; and the longest text to look for, in bytes.
+const MATCHES: usize = 100;
+const MOST_MATCHES: usize = 1000;
+const LONGEST_NEEDLE: usize = 1000;
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -127,6 +135,59 @@ pub(super) async fn get_output_text(
     let headers =
         [(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
     Ok((headers, Body::from_stream(text)).into_response())
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SearchQuery {
+    /// The latest attempt if it is left out.
+    attempt: Option<u32>,
+    /// The text to find, in any case.
+    #[serde(default)]
+    q: String,
+    /// The first matches after this line. From the first line on if it is left out.
+    after: Option<u64>,
+    /// The last matches before this line, instead of the first after one.
+    before: Option<u64>,
+    /// 100 if it is left out, 1000 at most.
+    limit: Option<usize>,
+}
+
+/// Find text in all that a job printed.
+///
+/// Gives lines in their order, with the text around the first match of each, and how many lines match in all. It looks at
+/// what a terminal would show, and at what an agent's steps say.
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}/output/search",
+    tag = "output",
+    params(("id" = JobId, Path, description = "The job's id"), SearchQuery),
+    responses((status = 200, description = "Lines that match", body = OutputMatches), Refused)
+)]
+pub(super) async fn search_output(
+    State(server): State<Arc<Server>>,
+    Caller(person): Caller,
+    Id(id): Id,
+    Parameters(query): Parameters<SearchQuery>,
+) -> Answer<OutputMatches> {
+    if query.q.is_empty() || query.q.len() > LONGEST_NEEDLE {
+        return Err(ApiError::invalid("q", "Give a text to find, of 1000 bytes at most.").into());
+    }
+    let direction = match (query.after, query.before) {
+        (after, None) => Direction::After(after.unwrap_or(0)),
+        (None, Some(before)) => Direction::Before(before),
+        (Some(_), Some(_)) => {
+            return Err(ApiError::invalid("before", "Give `after` or `before`, not both.").into());
+        }
+    };
+    let needle = Needle::new(&query.q).ok_or_else(|| ApiError::invalid("q", "This text is too long."))?;
+    let attempt = match query.attempt {
+        Some(attempt) => attempt,
+        None => server.lifecycle.find(&person, id).await?.attempt,
+    };
+    let pages = server.pages(&person, id, attempt).await?;
+    let limit = query.limit.unwrap_or(MATCHES).clamp(1, MOST_MATCHES);
+    Ok(Json(pages.search(&needle, direction, limit).await.map_err(unreadable)?))
 }
 
 /// Stored lines as the program printed them; the pieces of a long line are put together again.

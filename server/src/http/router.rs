@@ -52,6 +52,7 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .routes(routes!(output::get_output))
         .routes(routes!(output::get_output_text))
         .routes(routes!(agents::list))
+        .routes(routes!(output::search_output))
         .routes(routes!(agents::resume))
         .routes(routes!(changes::get_changes))
         .routes(routes!(changes::get_patch))

@@ -11,6 +11,7 @@ mod list;
 mod mask;
 mod page;
 mod reader;
+mod search;
 mod split;
 mod spool;
 mod writer;
@@ -20,6 +21,7 @@ pub use hub::{Encoding, Frame, Hub, Tail, encode};
 pub use mask::{Mask, Masker};
 pub use page::{Pages, RawPage};
 pub use reader::{Block, Reader};
+pub use search::{Direction, Needle};
 pub use split::{Piece, Splitter};
 pub use writer::{PrintedLine, WriteError, Writer, WriterOptions};
 

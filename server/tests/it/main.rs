@@ -31,3 +31,4 @@ mod sign_in;
 mod state_machine;
 mod streams;
 mod tokens;
+mod transcript;

@@ -96,6 +96,7 @@ async fn answers_fit_the_document() {
         ("/api/jobs/{id}", format!("/api/jobs/{id}")),
         ("/api/jobs/{id}/attempts", format!("/api/jobs/{id}/attempts")),
         ("/api/jobs/{id}/output", format!("/api/jobs/{id}/output?limit=1")),
+        ("/api/jobs/{id}/output/search", format!("/api/jobs/{id}/output/search?q=e&limit=1")),
         ("/api/lanes", "/api/lanes".to_owned()),
         ("/api/runners", "/api/runners".to_owned()),
         ("/api/tokens", "/api/tokens".to_owned()),

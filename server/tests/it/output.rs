@@ -1,13 +1,10 @@
 //! A job's lines: complete, in order, bounded, wherever they are kept.
 
-use std::time::Duration;
-
-use app::model::{JobId, JobState, Kind, Line, OutputPage, Stream, Timestamp};
-use millrace::output::{PrintedLine, WriteError, Writer, WriterOptions};
+use app::model::{JobId, JobState, Line, OutputPage, Stream};
+use millrace::output::WriteError;
 use redis::AsyncCommands;
-use tokio::sync::mpsc;
 
-use crate::harness::{App, OwnRedis, assert_gapless, eventually, lines_of, texts, until};
+use crate::harness::{App, Ghost, OwnRedis, assert_gapless, eventually, lines_of, texts, until};
 
 /// How many lines Redis holds of an attempt.
 async fn live_lines(app: &App, id: JobId, attempt: u32) -> usize {
@@ -258,45 +255,6 @@ async fn what_redis_keeps_runs_out_by_itself() {
     for key in [app.queue().keys().output(job.id, 1), app.queue().keys().fence(job.id)] {
         let left: i64 = app.queue().connection().ttl(&key).await.unwrap();
         assert!((1..=2 * 3600).contains(&left), "{key}: {left}");
-    }
-}
-
-/// A runner that exists only as a writer of lines, for a job that it has started.
-struct Ghost {
-    id: JobId,
-    lines: mpsc::Sender<PrintedLine>,
-    writing: tokio::task::JoinHandle<Result<u64, WriteError>>,
-}
-
-impl Ghost {
-    async fn start(app: &App) -> Self {
-        let id = app.submit("true").await;
-        let hour = Duration::from_secs(3600);
-        let started = app.lifecycle.start(Kind::Command, &[id], "ghost", hour).await.unwrap();
-        assert_eq!(started.len(), 1);
-        let writer = Writer::new(WriterOptions {
-            lifecycle: app.lifecycle.clone(),
-            config: app.config.output.clone(),
-            job: id,
-            attempt: started[0].job.attempt,
-            owner: None,
-            runner: "ghost".to_owned(),
-            spool: app.path().to_owned(),
-        });
-        let (lines, received) = mpsc::channel(100);
-        Self { id, lines, writing: tokio::spawn(writer.run(received)) }
-    }
-
-    /// Prints; `false` when the writer listens no more.
-    async fn print(&self, text: &str) -> bool {
-        let line = PrintedLine {
-            timestamp: Timestamp(0),
-            stream: Stream::Stdout,
-            text: text.to_owned(),
-            continues: false,
-            steps: Vec::new(),
-        };
-        self.lines.send(line).await.is_ok()
     }
 }
 

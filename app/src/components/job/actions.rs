@@ -11,15 +11,15 @@ use crate::{
 
 pub fn actions(shown: Shown, copy_address: String) -> impl IntoView {
     let id = shown.id().to_string();
-    let state = Memo::new(move |_| {
+    let state = move || {
         let job = shown.job.read();
         (job.state.is_finished(), job.cancel_requested)
-    });
+    };
     let (address, shape) = (
-        move || if state.get().0 { RetryJob::url() } else { CancelJob::url() },
-        move || if state.get().0 { Shape::Repeat } else { Shape::Stop },
+        move || if state().0 { RetryJob::url() } else { CancelJob::url() },
+        move || if state().0 { Shape::Repeat } else { Shape::Stop },
     );
-    let label = move || match state.get() {
+    let label = move || match state() {
         (true, _) => "Retry",
         (false, false) => "Cancel",
         (false, true) => "Stopping…",
@@ -31,9 +31,9 @@ pub fn actions(shown: Shown, copy_address: String) -> impl IntoView {
                 <input type="hidden" name="id" value=id.clone() />
                 <button
                     class="button"
-                    data-kind=move || (!state.get().0).then_some("danger")
+                    data-kind=move || (!state().0).then_some("danger")
                     type="submit"
-                    disabled=move || state.get() == (false, true)
+                    disabled=move || state() == (false, true)
                 >
                     {move || icon(shape())}
                     {label}

@@ -35,6 +35,16 @@ pub struct Loaded {
     /// The attempt that the address names.
     pub pinned: Option<u32>,
     pub tab: Tab,
+    /// The last steps of an agent, which the browser finds in the document.
+    #[serde(skip)]
+    pub steps: FirstSteps,
+}
+
+/// Steps and standing of an attempt as HTML.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FirstSteps {
+    pub steps: String,
+    pub standing: String,
 }
 
 /// Which lines of an attempt are worth seeing first.
@@ -51,6 +61,7 @@ pub fn first_window(attempts: &[Attempt], attempt: u32) -> Window {
 pub fn JobView(loaded: Given<Loaded>, children: Children) -> impl IntoView {
     let Given(mut loaded) = loaded;
     let (script, pinned, tab) = (loaded.script.take(), loaded.pinned, RwSignal::new(loaded.tab));
+    let steps = std::mem::take(&mut loaded.steps);
     let shown = Shown::new(loaded);
     let state = LiveState::new();
     let clock = Clock::start();
@@ -58,7 +69,7 @@ pub fn JobView(loaded: Given<Loaded>, children: Children) -> impl IntoView {
 
     view! {
         {facts(shown, clock, script, children)}
-        <div class="job-output">{tabs(shown, state, clock, pinned, tab)}</div>
+        <div class="job-output">{tabs(shown, state, clock, pinned, tab, steps)}</div>
     }
 }
 

@@ -50,6 +50,12 @@ pub fn parse(line: &str, mut style: Style) -> (Vec<Span>, Style) {
     (spans, style)
 }
 
+/// A line as it is read, without colours.
+#[cfg(feature = "ssr")]
+pub fn plain_text(line: &str) -> String {
+    parse(line, Style::default()).0.into_iter().map(|span| span.text).collect()
+}
+
 /// The style in which a line ends that starts in `style`.
 pub fn end_style(line: &str, style: Style) -> Style {
     if line.contains('\x1b') { parse(line, style).1 } else { style }

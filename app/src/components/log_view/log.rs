@@ -101,6 +101,16 @@ impl Log {
         }
     }
 
+    /// The first line on the screen.
+    pub fn first_seen(self) -> u64 {
+        self.placement.with_value(|placement| placement.anchor.seq)
+    }
+
+    /// Whoever calls this hears of new lines.
+    pub fn track(self) {
+        self.lines.track();
+    }
+
     pub fn total(self) -> u64 {
         self.lines.read().total()
     }

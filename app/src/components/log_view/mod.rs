@@ -2,6 +2,7 @@
 //! that a million lines scroll like a hundred; the first rows come rendered from the server.
 
 mod ansi;
+mod bar;
 mod fetch;
 mod geometry;
 mod lines;
@@ -9,29 +10,52 @@ mod log;
 mod row;
 mod tool_bar;
 
-use leptos::{ev::KeyboardEvent, prelude::*};
+use leptos::{
+    ev::{KeyboardEvent, MouseEvent},
+    prelude::*,
+};
 use wasm_bindgen::JsCast;
 
+#[cfg(feature = "ssr")]
+pub use ansi::plain_text;
+pub use bar::{Bar, bar};
 pub use log::{Log, Start};
 use row::row_view;
-use tool_bar::ToolBar;
+use tool_bar::{lines_text, tools};
 
-use super::overlays::is_plain_key;
+use super::{
+    overlays::is_plain_key,
+    search::{Output, Search, search_field},
+};
 use crate::{
-    live::{LiveState, replace_address},
+    live::{LiveState, replace_hash},
     model::JobId,
 };
 
 /// The log of one attempt. `live` says whether more lines may come.
 #[component]
-pub fn LogView(log: Log, id: JobId, attempt: u32, live: Signal<bool>, state: LiveState) -> impl IntoView {
+pub fn LogView(
+    log: Log,
+    id: JobId,
+    attempt: u32,
+    live: Signal<bool>,
+    state: LiveState,
+    search: Search,
+) -> impl IntoView {
     let panel = NodeRef::new();
-    Effect::new(move |_| take_over(log, id, attempt));
+    Effect::new(move |_| take_over(log, id, attempt, search));
     let start = (log.start == Start::End).then_some("end");
+    let count = view! { <span class="log-count">{move || lines_text(log.total())}</span> };
+    let output = Output::Lines(log);
+    let find = search_field(search, id, attempt, output);
 
     view! {
-        <section class="log" aria-label="Output" node_ref=panel>
-            <ToolBar log id attempt live state panel />
+        <section class="log" aria-label="Output" node_ref=panel on:keydown=move |event| search.take_key(&event)>
+            {bar(
+                Bar { live, state, panel, output },
+                count.into_any(),
+                view! { {find}{tools(log, id, attempt)} }.into_any(),
+            )}
             <div
                 class="log-scroller"
                 tabindex="0"
@@ -57,7 +81,7 @@ pub fn LogView(log: Log, id: JobId, attempt: u32, live: Signal<bool>, state: Liv
 }
 
 /// What the browser does with the rows that the server rendered: from here on they follow the scroll position.
-fn take_over(log: Log, id: JobId, attempt: u32) {
+fn take_over(log: Log, id: JobId, attempt: u32, search: Search) {
     if let Some(scroller) = log.scroller.get_untracked() {
         // Fails for no name that a browser accepts.
         let _ = scroller.remove_attribute("data-start");
@@ -70,9 +94,13 @@ fn take_over(log: Log, id: JobId, attempt: u32) {
         log.time.track();
         log.place();
     });
+    search.mark(log.space, move || {
+        log.shown.track();
+        log.lines.track();
+    });
     fetch::fetch_missing(log, id, attempt);
     let resize = window_event_listener(leptos::ev::resize, move |_| log.resized());
-    let keys = window_event_listener(leptos::ev::keydown, move |event| on_page_key(log, &event));
+    let keys = window_event_listener(leptos::ev::keydown, move |event| on_page_key(log, search, &event));
     let hash = window_event_listener(leptos::ev::hashchange, move |_| go_to_linked(log));
     on_cleanup(move || {
         resize.remove();
@@ -83,45 +111,49 @@ fn take_over(log: Log, id: JobId, attempt: u32) {
     go_to_linked(log);
 }
 
-/// The line that `#L123` names.
-fn linked_line(hash: &str) -> Option<u64> {
-    hash.trim_start_matches('#').strip_prefix('L')?.parse().ok().filter(|seq| *seq > 0)
+/// The line that `#L123` names, or the step that `#S123` does.
+pub fn linked(hash: &str, letter: char) -> Option<u64> {
+    hash.trim_start_matches('#').strip_prefix(letter)?.parse().ok().filter(|seq| *seq > 0)
+}
+
+/// Whether a click asks for nothing but what is clicked.
+pub fn is_plain_click(event: &MouseEvent) -> bool {
+    !(event.meta_key() || event.ctrl_key() || event.shift_key())
 }
 
 fn go_to_linked(log: Log) {
-    if let Some(seq) = location().hash().ok().and_then(|hash| linked_line(&hash)) {
+    if let Some(seq) = location().hash().ok().and_then(|hash| linked(&hash, 'L')) {
         log.linked.set(Some(seq));
         log.go_to_line(seq);
     }
 }
 
 /// A click on a line's number puts the line into the address, and a second one takes it out.
-fn on_number_click(log: Log, event: &leptos::ev::MouseEvent) {
+fn on_number_click(log: Log, event: &MouseEvent) {
     let number = event
         .target()
         .and_then(|target| target.dyn_into::<web_sys::Element>().ok())
         .and_then(|target| target.closest(".line-number").ok().flatten())
         .and_then(|number| number.get_attribute("href"))
-        .and_then(|href| linked_line(&href));
+        .and_then(|href| linked(&href, 'L'));
     let Some(seq) = number else { return };
-    if event.meta_key() || event.ctrl_key() || event.shift_key() {
+    if !is_plain_click(event) {
         return;
     }
     event.prevent_default();
     let linked = Some(seq).filter(|_| log.linked.get_untracked() != Some(seq));
     log.linked.set(linked);
-    let path = location().pathname().and_then(|path| Ok(path + &location().search()?)).unwrap_or_default();
-    let address = linked.map_or(path.clone(), |seq| format!("{path}#L{seq}"));
-    replace_address(&address);
+    replace_hash(&linked.map_or_else(String::new, |seq| format!("#L{seq}")));
 }
 
 /// Keys that mean the log wherever the focus is.
-fn on_page_key(log: Log, event: &KeyboardEvent) {
+fn on_page_key(log: Log, search: Search, event: &KeyboardEvent) {
     if !is_plain_key(event) {
         return;
     }
     match event.key().to_lowercase().as_str() {
         "f" => log.follow(),
+        "/" => search.focus(),
         "w" => log.wrapped.update(|wrapped| *wrapped = !*wrapped),
         "t" => tool_bar::toggle_time(log),
         _ => return,
@@ -141,13 +173,14 @@ fn on_scroll_key(log: Log, event: &KeyboardEvent) {
 
 #[cfg(test)]
 mod tests {
-    use super::linked_line;
+    use super::linked;
 
     #[test]
     fn only_an_anchor_of_a_line_names_one() {
-        assert_eq!(linked_line("#L123"), Some(123));
-        for other in ["", "#", "#main", "#L", "#L0", "#L-1", "#Lx"] {
-            assert_eq!(linked_line(other), None, "{other}");
+        assert_eq!(linked("#L123", 'L'), Some(123));
+        assert_eq!(linked("#S7", 'S'), Some(7));
+        for other in ["", "#", "#main", "#L", "#L0", "#L-1", "#Lx", "#S1"] {
+            assert_eq!(linked(other, 'L'), None, "{other}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod application;
 mod browser;
+mod ghost;
 mod own;
 mod process;
 mod proxy;
@@ -14,6 +15,7 @@ mod wait;
 pub use self::{
     application::App,
     browser::{Browser, location},
+    ghost::Ghost,
     own::{OwnPostgres, OwnRedis},
     process::{Process, Said, is_alive, millrace},
     proxy::Proxy,

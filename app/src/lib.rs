@@ -25,4 +25,4 @@ mod transcript;
 #[cfg(feature = "ssr")]
 pub use routes::App;
 #[cfg(feature = "ssr")]
-pub use shell::{SiteAssets, shell};
+pub use shell::{Script, SiteAssets, shell};

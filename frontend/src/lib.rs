@@ -1,4 +1,4 @@
-//! The WASM entry point. `app` exports its islands; the page's script hands each its element.
+//! The WASM of every page but a job's. `app` exports its islands; the page's script hands each its element.
 
 // Linked for its exports.
 use app as _;

@@ -28,9 +28,10 @@ pub(crate) fn cargo() -> Command {
 /// its dependencies get other features, and Cargo would compile them all a second time.
 pub(crate) const NATIVE: [&[&str]; 2] = [PRODUCT, &["--package=xtask"]];
 
-/// All but the frontend: built for this machine together with the server, it would ask `app` for `ssr` and
-/// `hydrate` at once.
-pub(crate) const PRODUCT: &[&str] = &["--workspace", "--exclude=millrace-frontend", "--exclude=xtask"];
+/// All but the frontend's parts: built for this machine together with the server, they would ask `app` for `ssr`
+/// and `hydrate` at once.
+pub(crate) const PRODUCT: &[&str] =
+    &["--workspace", "--exclude=millrace-frontend", "--exclude=millrace-frontend-job", "--exclude=xtask"];
 
 /// Runs a program to its end and hands over each line as it comes.
 pub(crate) fn follow(command: &mut Command, mut each: impl FnMut(Stream, &str)) -> Result<ExitStatus> {

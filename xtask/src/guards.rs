@@ -13,6 +13,7 @@ pub(crate) fn browser_dependencies() -> Result<()> {
     let tree = command::answer(cargo().args([
         "tree",
         "--package=millrace-frontend",
+        "--package=millrace-frontend-job",
         "--target",
         TARGET,
         "--edges=normal,no-proc-macro",

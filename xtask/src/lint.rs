@@ -31,7 +31,14 @@ pub(crate) fn browser() -> Result<()> {
         Toolchain::Native => "clippy",
         Toolchain::Debian(_) => "check",
     };
-    cargo.args([command, "--package=millrace-frontend", "--package=millrace-app", "--target", TARGET]);
+    cargo.args([
+        command,
+        "--package=millrace-frontend",
+        "--package=millrace-frontend-job",
+        "--package=millrace-app",
+        "--target",
+        TARGET,
+    ]);
     if toolchain == Toolchain::Native {
         cargo.args(["--", "--deny=warnings"]);
     }

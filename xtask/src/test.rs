@@ -56,7 +56,7 @@ pub(crate) fn run(parts: &[Part]) -> Result<()> {
             stages.run("Lint, server", lint::server)?;
             stages.run("Lint, browser", lint::browser)?;
             stages.run("Guard: no server code in the browser", guards::browser_dependencies)?;
-            stages.run("Guard: weight of the first page", || {
+            stages.run("Guard: weight of the pages", || {
                 weight.print();
                 weight.check()
             })?;

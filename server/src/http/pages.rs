@@ -37,7 +37,8 @@ impl Pages {
                 forbid_foreign_scripts();
             }
         };
-        let shell = move || app::shell(pages.assets.clone(), theme());
+        let path = request.uri().path().to_owned();
+        let shell = move || app::shell(pages.assets.clone(), &path, theme());
         leptos_axum::render_app_async_with_context(context, shell)(request).await
     }
 

@@ -12,11 +12,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde_json::json;
 
 use crate::setup::node;
 use crate::workspace;
 
 pub(crate) use weight::Weight;
+use weight::{FIRST_PAGE, JOB_PAGE, Page};
 
 /// The files of a site by their path below the root, for example `pkg/millrace.0123456789abcdef.js`.
 type Files = BTreeMap<String, Vec<u8>>;
@@ -28,7 +30,8 @@ pub(crate) fn build() -> Result<Weight> {
     let style_directory = workspace::root().join("style");
     node::install_locked(&style_directory)?;
 
-    let module = wasm::build(&work)?;
+    let board = wasm::build(&wasm::BOARD, &work)?;
+    let job = wasm::build(&wasm::JOB, &work)?;
     let fonts = fonts::load(&style_directory)?;
     let style = style::build(&style_directory, &work)?;
 
@@ -39,16 +42,40 @@ pub(crate) fn build() -> Result<Weight> {
         font_addresses.insert(name, address);
     }
     let style = fonts::use_addresses(&style, &font_addresses)?;
-    let js = add(&mut files, "pkg", "millrace", "js", module.script);
-    let wasm = add(&mut files, "pkg", "millrace", "wasm", module.wasm);
+    let board = add_module(&mut files, board);
+    let job = add_module(&mut files, job);
     let css = add(&mut files, "pkg", "millrace", "css", style.into_bytes());
-    let manifest = serde_json::json!({ "js": js, "wasm": wasm, "css": css, "fonts": font_addresses });
+    let manifest = json!({
+        "board": { "js": board.js, "wasm": board.wasm },
+        "job": { "js": job.js, "wasm": job.wasm },
+        "css": css,
+        "fonts": font_addresses,
+    });
     files.insert("manifest.json".into(), serde_json::to_vec_pretty(&manifest)?);
     add_public(&mut files, &workspace::root().join("public"))?;
 
     let packed = pack::pack(&files, &work.join("packed"))?;
     write(&workspace::site(), &packed)?;
-    Weight::of(&packed, &[js, wasm, css])
+    Weight::of(
+        &packed,
+        &[
+            Page { name: "First page", budget: FIRST_PAGE, loads: &[&board.js, &board.wasm, &css] },
+            Page { name: "Page of a job", budget: JOB_PAGE, loads: &[&job.js, &job.wasm, &css] },
+        ],
+    )
+}
+
+/// The addresses of a module and its script.
+struct Script {
+    js: String,
+    wasm: String,
+}
+
+fn add_module(files: &mut Files, module: wasm::Module) -> Script {
+    Script {
+        js: add(files, "pkg", module.name, "js", module.script),
+        wasm: add(files, "pkg", module.name, "wasm", module.wasm),
+    }
 }
 
 /// Adds a file whose name carries a hash of its content, and gives its address.

@@ -1,16 +1,30 @@
-//! What the site weighs, and whether the first page stays within its budget.
+//! What the site weighs, and whether its pages stay within their budgets.
 
 use anyhow::{Context, Result, ensure};
 
 use super::Files;
 
-/// What the first page may cost over the wire in bytes: script, WASM and style sheet, packed with Brotli.
-const BUDGET: usize = 250_000;
+/// What a page may cost over the wire in bytes: script, WASM and style sheet, packed with Brotli.
+pub(super) const FIRST_PAGE: usize = 250_000;
+pub(super) const JOB_PAGE: usize = 280_000;
 
-/// The size of each file, as it is and packed.
+/// A page, and the addresses of what it loads, fonts apart.
+pub(super) struct Page<'a> {
+    pub(super) name: &'static str,
+    pub(super) budget: usize,
+    pub(super) loads: &'a [&'a str],
+}
+
+/// The size of each file, as it is and packed, and of each page.
 pub(crate) struct Weight {
     rows: Vec<Row>,
-    first_page: usize,
+    pages: Vec<PageWeight>,
+}
+
+struct PageWeight {
+    name: &'static str,
+    size: usize,
+    budget: usize,
 }
 
 struct Row {
@@ -20,8 +34,8 @@ struct Row {
 }
 
 impl Weight {
-    /// Weighs a packed site whose first page loads the given addresses, fonts apart.
-    pub(super) fn of(files: &Files, first_page: &[String]) -> Result<Self> {
+    /// Weighs a packed site.
+    pub(super) fn of(files: &Files, pages: &[Page]) -> Result<Self> {
         let size = |name: &str| files.get(name).map(Vec::len);
         let is_packed = |name: &str| name.ends_with(".br") || name.ends_with(".gz");
         let rows = files
@@ -33,12 +47,18 @@ impl Weight {
                 brotli: size(&format!("{name}.br")),
             })
             .collect();
-        let mut sum = 0;
-        for address in first_page {
+        let packed = |address: &&str| {
             let name = address.trim_start_matches('/');
-            sum += size(&format!("{name}.br")).with_context(|| format!("{name} is not packed"))?;
-        }
-        Ok(Self { rows, first_page: sum })
+            size(&format!("{name}.br")).with_context(|| format!("{name} is not packed"))
+        };
+        let pages = pages
+            .iter()
+            .map(|page| {
+                let size = page.loads.iter().map(packed).sum::<Result<usize>>()?;
+                Ok(PageWeight { name: page.name, size, budget: page.budget })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { rows, pages })
     }
 
     pub(crate) fn print(&self) {
@@ -50,21 +70,27 @@ impl Weight {
         }
         let fonts: usize =
             self.rows.iter().filter(|row| row.name.ends_with(".woff2")).map(|row| row.raw).sum();
-        println!(
-            "First page: {} of {} (WASM, script and style, Brotli), and fonts {}",
-            kilobytes(self.first_page),
-            kilobytes(BUDGET),
-            kilobytes(fonts)
-        );
+        for page in &self.pages {
+            println!(
+                "{}: {} of {} (WASM, script and style, Brotli), and fonts {}",
+                page.name,
+                kilobytes(page.size),
+                kilobytes(page.budget),
+                kilobytes(fonts)
+            );
+        }
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        ensure!(
-            self.first_page < BUDGET,
-            "the first page weighs {}, more than {}: look for the dependency that grew",
-            kilobytes(self.first_page),
-            kilobytes(BUDGET)
-        );
+        for page in &self.pages {
+            ensure!(
+                page.size < page.budget,
+                "{}: {} are more than {}. Look for the dependency that grew",
+                page.name,
+                kilobytes(page.size),
+                kilobytes(page.budget)
+            );
+        }
         Ok(())
     }
 }

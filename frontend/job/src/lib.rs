@@ -1,0 +1,9 @@
+//! The WASM of a job's page. `app` exports its islands; the page's script hands each its element.
+
+// Linked for its exports.
+use app as _;
+
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    leptos::mount::hydrate_islands();
+}

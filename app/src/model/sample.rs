@@ -48,6 +48,7 @@ pub fn lane(kind: Kind) -> Lane {
         scheduled: 0,
         depth: Vec::new(),
         pause: None,
+        quotas: Vec::new(),
     }
 }
 

@@ -129,7 +129,6 @@ impl Found {
     }
 }
 
-#[expect(clippy::new_without_default, reason = "it makes signals, which belong to whoever asks for them")]
 impl Search {
     pub fn new() -> Self {
         Self {

@@ -28,6 +28,9 @@ pub(crate) fn cargo() -> Command {
 /// its dependencies get other features, and Cargo would compile them all a second time.
 pub(crate) const NATIVE: [&[&str]; 2] = [PRODUCT, &["--package=xtask"]];
 
+/// What runs in the browser: each part is built by itself, or it would get the islands of the other.
+pub(crate) const FRONTEND: [&str; 2] = ["--package=millrace-frontend", "--package=millrace-frontend-job"];
+
 /// All but the frontend's parts: built for this machine together with the server, they would ask `app` for `ssr`
 /// and `hydrate` at once.
 pub(crate) const PRODUCT: &[&str] =

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::command::{self, cargo};
+use crate::command::{self, FRONTEND, cargo};
 use crate::setup::wasm::TARGET;
 
 /// What belongs to the server, with everything whose name begins like it.
@@ -10,10 +10,7 @@ const SERVER_ONLY: &[&str] = &["axum", "hyper", "redis", "sqlx", "tokio"];
 
 /// Proves that nothing of the server reaches the browser.
 pub(crate) fn browser_dependencies() -> Result<()> {
-    let tree = command::answer(cargo().args([
-        "tree",
-        "--package=millrace-frontend",
-        "--package=millrace-frontend-job",
+    let tree = command::answer(cargo().arg("tree").args(FRONTEND).args([
         "--target",
         TARGET,
         "--edges=normal,no-proc-macro",

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::command::{NATIVE, cargo};
+use crate::command::{FRONTEND, NATIVE, cargo};
 use crate::progress::Step;
 use crate::setup::wasm::{TARGET, Toolchain};
 
@@ -25,24 +25,19 @@ pub(crate) fn server() -> Result<()> {
 pub(crate) fn browser() -> Result<()> {
     let step = Step::begin("Lint the browser's part");
     let toolchain = Toolchain::find()?;
-    let mut cargo = toolchain.cargo()?;
     // Debian's compiler has no clippy; there the warnings of rustc have to do.
     let command = match toolchain {
         Toolchain::Native => "clippy",
         Toolchain::Debian(_) => "check",
     };
-    cargo.args([
-        command,
-        "--package=millrace-frontend",
-        "--package=millrace-frontend-job",
-        "--package=millrace-app",
-        "--target",
-        TARGET,
-    ]);
-    if toolchain == Toolchain::Native {
-        cargo.args(["--", "--deny=warnings"]);
+    for part in FRONTEND {
+        let mut cargo = toolchain.cargo()?;
+        cargo.args([command, part, "--package=millrace-app", "--target", TARGET]);
+        if toolchain == Toolchain::Native {
+            cargo.args(["--", "--deny=warnings"]);
+        }
+        step.run(&mut cargo)?;
     }
-    step.run(&mut cargo)?;
     step.done();
     Ok(())
 }

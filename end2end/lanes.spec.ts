@@ -55,6 +55,7 @@ test("a clean-up shows what goes before it goes", async ({ page, millrace, repos
     .toBe("succeeded");
   await signIn(page, millrace);
   await page.goto(`${millrace.address}/lanes`);
+  await page.getByLabel("Lane", { exact: true }).selectOption("command");
   await page.getByLabel("Jobs that are").selectOption("Succeeded");
   await page.getByLabel("Since more than").selectOption("any time");
   await page.getByRole("button", { name: "Preview" }).click();

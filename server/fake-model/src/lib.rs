@@ -134,21 +134,21 @@ impl Answer {
 
 async fn messages(State(server): State<Arc<Server>>, Json(request): Json<Value>) -> Response {
     match server.refusal(&request) {
-        Some(refusal) => refusal.from_anthropic(),
+        Some(refusal) => refusal.as_anthropic(),
         None => anthropic::answer(&request),
     }
 }
 
 async fn responses(State(server): State<Arc<Server>>, Json(request): Json<Value>) -> Response {
     match server.refusal(&request) {
-        Some(refusal) => refusal.from_openai(),
+        Some(refusal) => refusal.as_openai(),
         None => responses::answer(&request),
     }
 }
 
 async fn chat_completions(State(server): State<Arc<Server>>, Json(request): Json<Value>) -> Response {
     match server.refusal(&request) {
-        Some(refusal) => refusal.from_openai(),
+        Some(refusal) => refusal.as_openai(),
         None => chat::answer(&request),
     }
 }
@@ -160,7 +160,7 @@ async fn gemini_call(
     Json(request): Json<Value>,
 ) -> Response {
     match server.refusal(&request) {
-        Some(refusal) => refusal.from_gemini(),
+        Some(refusal) => refusal.as_gemini(),
         None => gemini::answer(&call, &request),
     }
 }

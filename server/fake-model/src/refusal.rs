@@ -19,7 +19,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub(crate) fn from_anthropic(self) -> Response {
+    pub(crate) fn as_anthropic(self) -> Response {
         let error =
             |kind, message| Json(json!({"type": "error", "error": {"type": kind, "message": message}}));
         match self {
@@ -40,7 +40,7 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn from_openai(self) -> Response {
+    pub(crate) fn as_openai(self) -> Response {
         match self {
             Self::Unauthorized => {
                 let error = json!({"error": {
@@ -66,7 +66,7 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn from_gemini(self) -> Response {
+    pub(crate) fn as_gemini(self) -> Response {
         let (status, word, message) = match self {
             Self::Unauthorized => (
                 StatusCode::BAD_REQUEST,

@@ -250,7 +250,7 @@ mod tests {
         let mut command = shell("printf 'key: very-'; sleep 0.1; printf 'secret!'; printf very-secret >&2");
         let limits = Limits { mask: Mask::new(&["very-secret".into()]), line_bytes: 8, ..LIMITS };
 
-        run(&mut command, &output, &stop, &limits).await.unwrap();
+        run(&mut command, Input::Nothing, &output, &stop, &limits).await.unwrap();
         drop(output);
 
         let mut said = String::new();

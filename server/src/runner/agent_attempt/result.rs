@@ -75,9 +75,7 @@ impl AgentAttempt<'_> {
         let collect = Collect::new(&self.source.commit, &self.config.publish.author, &message, &LEAVE_OUT);
         let (own, place) = (self.workspace.own(), self.place());
         let mut confined = self.confined(&own, &place, Path::new(&collect.program), collect.arguments);
-        confined
-            .environment
-            .extend(collect.environment.into_iter().map(|(name, value)| (name.into(), value.into())));
+        confined.environment.extend(collect.environment);
         let Confinement { mut command, guard, .. } =
             self.sandbox.command(&confined).map_err(|error| error.to_string())?;
         let collected = publish::collect(&mut command, bundle).await;

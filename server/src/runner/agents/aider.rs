@@ -95,7 +95,7 @@ impl Dialect for Lines {
         if let Some(path) = line.strip_prefix("Applied edit to ") {
             return self.edit(path).into();
         }
-        if let Some(used) = line.strip_prefix("Tokens: ").and_then(|figures| parse_usage(figures)) {
+        if let Some(used) = line.strip_prefix("Tokens: ").and_then(parse_usage) {
             // It tells them when an answer is complete.
             memory.last_word = Some(Ok(()));
             self.add(used);

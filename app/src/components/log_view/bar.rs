@@ -17,9 +17,8 @@ pub struct Bar {
     pub output: Output,
 }
 
-/// `about` stands beside the state of the connection, `tools` before what every output has. Both views share this code in the
-/// WASM, so what differs comes as values.
-pub fn bar(bar: Bar, about: AnyView, tools: AnyView) -> impl IntoView {
+/// `about` stands beside the state of the connection, `tools` before what every output has.
+pub fn bar(bar: Bar, about: impl IntoView, tools: impl IntoView) -> impl IntoView {
     let Bar { live, state, panel, output } = bar;
     let following = output.following();
     let connection = move || match (live.get(), state.get()) {

@@ -53,8 +53,8 @@ pub fn LogView(
         <section class="log" aria-label="Output" node_ref=panel on:keydown=move |event| search.take_key(&event)>
             {bar(
                 Bar { live, state, panel, output },
-                count.into_any(),
-                view! { {find}{tools(log, id, attempt)} }.into_any(),
+                count,
+                view! { {find}{tools(log, id, attempt)} },
             )}
             <div
                 class="log-scroller"

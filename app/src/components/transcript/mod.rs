@@ -59,7 +59,7 @@ pub fn TranscriptView(
             node_ref=panel
             on:keydown=move |event| search.take_key(&event)
         >
-            {bar(Bar { live, state, panel, output }, now.into_any(), find.into_any())}
+            {bar(Bar { live, state, panel, output }, now, find)}
             <div
                 class="steps-scroller"
                 tabindex="0"

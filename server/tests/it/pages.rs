@@ -143,6 +143,26 @@ async fn the_sites_files_are_kept_for_ever_and_come_compressed_to_whoever_takes_
 }
 
 #[tokio::test]
+async fn every_page_loads_the_code_of_its_islands_and_only_a_jobs_page_that_of_a_job() {
+    let app = App::start().await;
+    let id = app.submit("true").await;
+    let browser = Browser::signed_in(&app, "owner").await;
+
+    for (path, shows_job) in [("/", false), ("/lanes", false), (&*format!("/jobs/{id}"), true)] {
+        let page = html(browser.get(path).await, 200).await;
+        let file = files_in(&page).into_iter().find(|file| file.ends_with(".js")).unwrap();
+        let script = app.http.get(app.url(&file)).send().await.unwrap().text().await.unwrap();
+        let islands: Vec<_> =
+            page.split("data-component=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert!(islands.len() > 1, "{path}: {islands:?}");
+        for island in islands {
+            assert!(script.contains(&format!("export function {island}(")), "{path}: {island}");
+        }
+        assert_eq!(script.contains("export function JobView_"), shows_job, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn pages_and_answers_come_compressed_but_streams_do_not() {
     let app = App::start().await;
     let id = app.submit("true").await;

@@ -54,6 +54,6 @@ test("a reviewer reads what an agent changed", async ({ page, context, millrace,
   expect(readFileSync(await download.path(), "utf8")).toContain(`+++ b/${path}`);
 
   // Back to the log, which is the same document's island again.
-  await page.getByRole("link", { name: "Log" }).click();
+  await page.getByRole("link", { name: "Raw" }).click();
   await expect(page.getByRole("region", { name: "Lines" })).toBeVisible();
 });

@@ -13,7 +13,8 @@ test("a job is watched from its first line to its end", async ({ page, millrace,
 
   await page.getByRole("link", { name: "New job" }).first().click();
   await page.getByLabel("Repository", { exact: true }).fill(repository);
-  await page.getByLabel("Script").fill(`for i in $(seq ${COUNT}); do echo "step $i of ${COUNT}"; sleep 0.15; done`);
+  await page.getByText("A script", { exact: true }).click();
+  await page.getByLabel("Script", { exact: true }).fill(`for i in $(seq ${COUNT}); do echo "step $i of ${COUNT}"; sleep 0.15; done`);
   await page.getByRole("button", { name: "Run it" }).click();
   await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]{36}/);
   const id = new URL(page.url()).pathname.split("/").pop();

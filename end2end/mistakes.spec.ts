@@ -33,10 +33,11 @@ test.describe("answers that the browser itself reports", () => {
     await signIn(page, millrace);
     await page.goto(`${millrace.address}/new`);
     await page.getByLabel("Repository", { exact: true }).fill("--upload-pack=touch");
-    await page.getByLabel("Script").fill("echo precious");
+    await page.getByText("A script", { exact: true }).click();
+    await page.getByLabel("Script", { exact: true }).fill("echo precious");
     await page.getByRole("button", { name: "Run it" }).click();
     await expect(page.getByText("does not begin with a dash")).toBeVisible();
-    await expect(page.getByLabel("Script")).toHaveValue("echo precious");
+    await expect(page.getByLabel("Script", { exact: true })).toHaveValue("echo precious");
   });
 
   test("an unknown job and an unknown address are 404 pages with a way back", async ({ page, millrace }) => {

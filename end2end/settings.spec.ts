@@ -33,10 +33,10 @@ test.describe("answers that the browser itself reports", () => {
     await page.getByLabel("Name", { exact: true }).fill("Nightly build");
     await page.getByLabel("When", { exact: true }).fill("at night");
     await page.getByLabel("Repository", { exact: true }).fill(repository);
-    await page.getByLabel("Script").fill("echo night");
+    await page.getByLabel("Script", { exact: true }).fill("echo night");
     await page.getByRole("button", { name: "Make schedule" }).click();
     await expect(page.locator(".field[data-wrong]")).toHaveCount(1);
-    await expect(page.getByLabel("Script")).toHaveValue("echo night");
+    await expect(page.getByLabel("Script", { exact: true })).toHaveValue("echo night");
 
     await page.getByLabel("When", { exact: true }).fill("0 3 * * *");
     await page.getByRole("button", { name: "Make schedule" }).click();

@@ -9,7 +9,8 @@ test("a job is asked for, watched and canceled by plain forms", async ({ page, m
   await signIn(page, millrace);
   await page.goto(`${millrace.address}/new`);
   await page.getByLabel("Repository", { exact: true }).fill(repository);
-  await page.getByLabel("Script").fill("echo plain; sleep 600");
+  await page.getByText("A script", { exact: true }).click();
+  await page.getByLabel("Script", { exact: true }).fill("echo plain; sleep 600");
   await page.getByRole("button", { name: "Run it" }).click();
   await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]{36}/);
 
@@ -37,7 +38,8 @@ test("a lane is paused and resumed by plain forms, and a job waits until its tim
 
   await page.goto(`${millrace.address}/new`);
   await page.getByLabel("Repository", { exact: true }).fill(repository);
-  await page.getByLabel("Script").fill("echo later");
+  await page.getByText("A script", { exact: true }).click();
+  await page.getByLabel("Script", { exact: true }).fill("echo later");
   await page.getByText("More", { exact: true }).click();
   await page.getByLabel("Attempts").fill("2");
   const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 16);
@@ -55,8 +57,9 @@ test("a form with mistakes keeps what was typed", async ({ page, millrace }) => 
   await signIn(page, millrace);
   await page.goto(`${millrace.address}/new`);
   await page.getByLabel("Repository", { exact: true }).fill("not an address");
-  await page.getByLabel("Script").fill("echo precious");
+  await page.getByText("A script", { exact: true }).click();
+  await page.getByLabel("Script", { exact: true }).fill("echo precious");
   await page.getByRole("button", { name: "Run it" }).click();
   await expect(page.getByText(/The address of a repository has no spaces/)).toBeVisible();
-  await expect(page.getByLabel("Script")).toHaveValue("echo precious");
+  await expect(page.getByLabel("Script", { exact: true })).toHaveValue("echo precious");
 });

@@ -3,10 +3,14 @@
 use leptos::{either::Either, prelude::*};
 use server_fn::ServerFn;
 
-use super::{Shape, icon, time::when_text, words::sentence};
+use super::{
+    Shape, icon,
+    time::when_text,
+    words::{agent_title, sentence},
+};
 use crate::{
-    api::ResumeLane,
-    model::{Kind, Pause, Timestamp},
+    api::{ResumeAgent, ResumeLane},
+    model::{Kind, Pause, Timestamp, UsedUp},
 };
 
 /// Up to here each slot is drawn by itself.
@@ -32,6 +36,30 @@ pub fn slots(slots: u32, used: u32) -> impl IntoView {
     }
 }
 
+/// The button that lets an agent go on: somebody knows that there is quota again.
+pub fn resume_agent(agent: &str) -> impl IntoView + use<> {
+    view! {
+        <form method="post" action=ResumeAgent::url() data-live="">
+            <input type="hidden" name="agent" value=agent.to_owned() />
+            <button class="button" type="submit">{icon(Shape::Play)} "Resume"</button>
+        </form>
+    }
+}
+
+/// Which agent's quota is used up, and when its jobs go on.
+pub fn quota_text(used_up: &UsedUp, now: Option<Timestamp>) -> String {
+    let jobs = match used_up.parked {
+        0 => String::new(),
+        1 => " 1 job waits for it.".to_owned(),
+        parked => format!(" {parked} jobs wait for it."),
+    };
+    format!(
+        "{}: quota used up, resumes {}.{jobs}",
+        agent_title(&used_up.agent),
+        when_text(used_up.until, now)
+    )
+}
+
 /// Why a lane is paused, by whom and until when.
 pub fn pause_text(pause: &Pause, now: Option<Timestamp>) -> String {
     let by = pause.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
@@ -46,6 +74,18 @@ pub fn pause_text(pause: &Pause, now: Option<Timestamp>) -> String {
 mod tests {
     use super::*;
     use crate::model::sample;
+
+    #[test]
+    fn an_agent_without_quota_says_when_it_goes_on() {
+        let used_up = UsedUp {
+            agent: "claude".to_owned(),
+            reason: "Try again later.".to_owned(),
+            until: sample::pause().until.unwrap(),
+            parked: 2,
+        };
+        let text = quota_text(&used_up, None);
+        assert_eq!(text, "Claude Code: quota used up, resumes at 14:05 UTC. 2 jobs wait for it.");
+    }
 
     #[test]
     fn a_paused_lane_says_why_by_whom_and_until_when() {

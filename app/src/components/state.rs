@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{Shape, icon};
-use crate::model::{AttemptState, JobState};
+use crate::model::{AgentOutcome, AttemptState, Job, JobState};
 
 const fn state_shape(state: JobState) -> Shape {
     match state {
@@ -40,12 +40,29 @@ pub const fn attempt_shape(state: AttemptState) -> (Shape, &'static str, &'stati
     }
 }
 
-/// The state of a job as an icon that names itself to screen readers.
+/// A job's shape, the state whose colour it has, and its word. An agent that left nothing to commit is no green success.
+pub fn job_shape(job: &Job) -> (Shape, &'static str, &'static str) {
+    match (job.state, job.outcome) {
+        (JobState::Succeeded, Some(AgentOutcome::NoChange)) => (Shape::Ring, "canceled", "No change"),
+        (state, _) => (state_shape(state), state.as_str(), state_name(state)),
+    }
+}
+
+/// How a job stands, as an icon that names itself to screen readers.
+pub fn job_icon(job: &Job) -> impl IntoView + use<> {
+    named_icon(job_shape(job))
+}
+
+/// A state by itself, where there is no job at hand.
 pub fn state_icon(state: JobState) -> impl IntoView {
+    named_icon((state_shape(state), state.as_str(), state_name(state)))
+}
+
+fn named_icon((shape, colour, word): (Shape, &'static str, &'static str)) -> impl IntoView + use<> {
     view! {
-        <span class="state" data-state=state.as_str() title=state_name(state)>
-            {icon(state_shape(state))}
-            <span class="sr-only">{state_name(state)}</span>
+        <span class="state" data-state=colour title=word>
+            {icon(shape)}
+            <span class="sr-only">{word}</span>
         </span>
     }
 }

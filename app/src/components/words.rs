@@ -1,7 +1,7 @@
 //! What people read for what the model says.
 
 use super::time::{rough_text, when_text};
-use crate::model::{Job, JobState, Timestamp, Trigger};
+use crate::model::{AgentOutcome, Job, JobState, Timestamp, Trigger};
 
 /// What happens next with a job, as a colleague would say it.
 pub fn outlook(job: &Job, now: Option<Timestamp>) -> String {
@@ -14,7 +14,12 @@ pub fn outlook(job: &Job, now: Option<Timestamp>) -> String {
             "Stopping. The script has five seconds to end by itself.".to_owned()
         }
         JobState::Running => stage_text(job.stage.as_deref().unwrap_or("start")),
-        JobState::Succeeded => "All done.".to_owned(),
+        JobState::Succeeded => match job.outcome {
+            Some(AgentOutcome::NoChange) => "The agent finished and left nothing to commit.",
+            Some(_) => "The agent's work is on its branch.",
+            None => "All done.",
+        }
+        .to_owned(),
         JobState::Failed => "Nothing more happens unless somebody retries it.".to_owned(),
         JobState::Canceled => "It was stopped. Retry it to run it again.".to_owned(),
     }
@@ -56,8 +61,10 @@ pub fn sentence(text: &str) -> String {
 fn stage_text(stage: &str) -> String {
     match stage {
         "start" => "Starting.".to_owned(),
-        "checkout" => "Checking out the repository; the script runs next.".to_owned(),
+        "checkout" => "Checking out the repository.".to_owned(),
         "command" => "The script runs. Its exit code decides.".to_owned(),
+        "agent" => "The agent works.".to_owned(),
+        "publish" => "The agent is done; its work is being committed and published.".to_owned(),
         other => format!("Stage: {other}."),
     }
 }
@@ -183,6 +190,6 @@ mod tests {
 
     #[test]
     fn an_unknown_stage_is_shown_as_it_is() {
-        assert_eq!(stage_text("publish"), "Stage: publish.");
+        assert_eq!(stage_text("sweep"), "Stage: sweep.");
     }
 }

@@ -199,6 +199,7 @@ impl NewJob {
                 ("ref", self.git_ref.as_deref()),
                 ("script", script.as_deref()),
                 ("prompt", prompt.as_deref()),
+                ("parent", self.parent.as_deref()),
                 ("agent", self.agent.as_deref()),
                 ("model", self.model.as_deref()),
                 ("priority", self.priority.as_deref()),

@@ -9,6 +9,7 @@ use leptos_router::{
 
 use super::{
     changes::{self, Wanted},
+    conversation::conversation_part,
     error::ErrorPage,
     waiting::waiting_part,
 };
@@ -18,7 +19,7 @@ use crate::{
         Given,
         job::{FirstSteps, JobView, Loaded, Tab, first_window},
     },
-    model::{ApiError, Diff, JobDetail, JobId, OutputPage, Waiting},
+    model::{ApiError, Diff, Job, JobDetail, JobId, OutputPage, Waiting},
 };
 
 /// What the address asks for: a job, and one of its attempts unless the latest is meant.
@@ -39,14 +40,16 @@ pub fn JobPage() -> impl IntoView {
         <Suspense>
             {Suspend::new(async move {
                 match load(asked).await {
-                    Ok((loaded, waiting, diff)) => {
+                    Ok((loaded, waiting, diff, conversation)) => {
                         let attempt = loaded.attempts.iter().find(|attempt| attempt.attempt == loaded.attempt);
+                        let conversation = conversation_part(&loaded.job, &conversation);
                         let changes = diff.map(|diff| changes::changes(&loaded.job, attempt, diff));
                         view! {
                             <Title text=loaded.job.title.clone() />
                             <div class="job">
                                 <JobView loaded=Given(loaded)>
                                     {waiting_part(waiting.as_ref(), backend::now())}
+                                    {conversation}
                                 </JobView>
                                 {changes}
                             </div>
@@ -77,9 +80,9 @@ fn asked_for(params: &ParamsMap, query: &ParamsMap) -> Asked {
     }
 }
 
-async fn load(asked: Asked) -> Result<(Loaded, Option<Waiting>, Option<Diff>), ApiError> {
+async fn load(asked: Asked) -> Result<(Loaded, Option<Waiting>, Option<Diff>, Vec<Job>), ApiError> {
     let id = asked.id.ok_or_else(|| ApiError::NotFound("This is not the id of a job.".to_owned()))?;
-    let JobDetail { job, script, attempts, waiting, usual_ms, .. } = api::job(id).await?;
+    let JobDetail { job, script, attempts, waiting, usual_ms, conversation, .. } = api::job(id).await?;
     let attempt = match asked.attempt {
         Some(number) if attempts.iter().any(|attempt| attempt.attempt == number) => number,
         Some(number) => return Err(ApiError::NotFound(format!("This job has no attempt {number}."))),
@@ -99,7 +102,12 @@ async fn load(asked: Asked) -> Result<(Loaded, Option<Waiting>, Option<Diff>), A
         Tab::Transcript if attempt > 0 => api::first_steps(id, attempt, output.total).await?,
         _ => FirstSteps::default(),
     };
-    Ok((Loaded { job, script, attempts, usual_ms, attempt, output, pinned, tab, steps }, waiting, diff))
+    Ok((
+        Loaded { job, script, attempts, usual_ms, attempt, output, pinned, tab, steps },
+        waiting,
+        diff,
+        conversation,
+    ))
 }
 
 #[cfg(test)]

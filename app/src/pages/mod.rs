@@ -2,6 +2,7 @@
 
 mod board;
 mod changes;
+mod conversation;
 mod error;
 mod field;
 mod frame;

@@ -29,6 +29,7 @@ pub fn NewJobForm(
     let kind = draft.kind.parse().unwrap_or(if agents.is_empty() { Kind::Command } else { Kind::Agent });
     view! {
         <form class="form" method="post" action=CreateJob::url() data-live="">
+            <input type="hidden" name="job[parent]" value=draft.parent />
             {field(Label::new("kind", "What runs", ""), refusal, kind_choice(kind))}
             {field(repository, refusal, view! {
                 <input

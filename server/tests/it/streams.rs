@@ -345,8 +345,7 @@ async fn a_member_does_not_hear_of_other_peoples_jobs() {
     app.run("echo secret").await;
     let response =
         app.http.post(app.url("/api/jobs")).bearer_auth(secrecy::ExposeSecret::expose_secret(&token));
-    let made: Value =
-        response.json(&app.new_job(json!({}))).send().await.unwrap().json().await.unwrap();
+    let made: Value = response.json(&app.new_job(json!({}))).send().await.unwrap().json().await.unwrap();
     let mut events = Vec::new();
     loop {
         let event = board.next().await.unwrap();

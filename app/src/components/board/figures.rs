@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     components::{
         Shape, icon,
-        lane::{pause_text, resume, slots},
+        lane::{pause_text, quota_text, resume, resume_agent, slots},
         notice::{Tone, notice},
     },
     live::Clock,
@@ -73,12 +73,24 @@ fn lane_view(clock: Clock, lane: Lane, may_resume: bool) -> impl IntoView {
             </div>
         }
     });
+    let quotas = lane.quotas.into_iter().map(|used_up| {
+        let agent = used_up.agent.clone();
+        view! {
+            <div class="lane-pause">
+                {icon(Shape::Pause)}
+                <span class="min-w-0">{move || quota_text(&used_up, clock.now())}</span>
+                {may_resume.then(|| resume_agent(&agent))}
+            </div>
+        }
+    });
+    let quotas = quotas.collect_view();
     view! {
         <li class="lane" data-paused=paused.then_some("")>
             <span class="lane-name">{kind.as_str()}</span>
             <span class="lane-bar" aria-hidden="true">{slots(concurrency, running)}</span>
             <span class="lane-text">{text}</span>
             {pause}
+            {quotas}
         </li>
     }
 }

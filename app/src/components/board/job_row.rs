@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
-        state::state_icon,
+        state::job_icon,
         time::{ago, elapsed},
         words::{repository_name, trigger_name},
     },
@@ -20,7 +20,7 @@ pub fn job_row(clock: Clock, job: &Job, last_line: Option<String>) -> impl IntoV
         view! { <progress class="progress" max="100" value=percent aria-label="Progress">{percent} " %"</progress> }
     });
     view! {
-        {state_icon(job.state)}
+        {job_icon(job)}
         <div class="job-main">
             <a class="job-title" href=format!("/jobs/{}", job.id)>{job.title.clone()}</a>
             <p class="job-meta">

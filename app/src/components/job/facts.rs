@@ -6,7 +6,7 @@ use super::{actions::actions, agent_facts::agent_facts, shown::Shown};
 use crate::{
     components::{
         copy::copy_button,
-        state::{state_icon, state_name},
+        state::{job_icon, job_shape},
         time::{ago, duration_text, elapsed, utc_text},
         words::{outlook, remaining, sentence, trigger_name},
     },
@@ -43,6 +43,7 @@ pub fn facts(shown: Shown, clock: Clock, script: Option<String>, waiting: Childr
 /// State, stage and elapsed time, and what happens next.
 fn standing(clock: Clock, shown: Shown) -> impl IntoView {
     let job = shown.job.get();
+    let (_, _, word) = job_shape(&job);
     let next = move || {
         let (now, usual) = (clock.now(), shown.usual_ms.get_value());
         shown.job.with(|job| {
@@ -52,8 +53,8 @@ fn standing(clock: Clock, shown: Shown) -> impl IntoView {
     };
     view! {
         <p class="standing-head">
-            {state_icon(job.state)}
-            <strong role="status">{state_name(job.state)}</strong>
+            {job_icon(&job)}
+            <strong role="status">{word}</strong>
             <span class="standing-time">{elapsed(clock, job.standing_since(), job.finished_at)}</span>
         </p>
         {job.progress.filter(|_| job.state == JobState::Running).map(|percent| view! {

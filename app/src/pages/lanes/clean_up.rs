@@ -8,7 +8,7 @@ use crate::{
     api::{self, CleanLane},
     components::{
         Shape, Tone, icon, notice,
-        state::{state_icon, state_name},
+        state::{job_icon, state_name},
         time::moment,
     },
     model::{ApiError, CleanRequest, Cleaned, JobState, Kind, Timestamp},
@@ -122,7 +122,7 @@ fn preview(kind: Kind, request: CleanRequest, cleaned: Cleaned, now: Timestamp) 
         let at = job.finished_at.unwrap_or(job.created_at);
         view! {
             <li class="brief">
-                {state_icon(job.state)}
+                {job_icon(&job)}
                 <a class="brief-title" href=format!("/jobs/{}", job.id)>{job.title}</a>
                 <span class="hint">{moment(at, now)}</span>
             </li>

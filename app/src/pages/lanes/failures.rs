@@ -3,7 +3,11 @@
 use leptos::{either::Either, prelude::*};
 
 use crate::{
-    components::{state::state_icon, time::moment, words::repository_name},
+    components::{
+        state::{job_icon, state_icon},
+        time::moment,
+        words::repository_name,
+    },
     model::{FailureGroup, Job, JobState, Timestamp},
 };
 
@@ -53,7 +57,7 @@ pub fn oldest(jobs: Vec<Job>, now: Timestamp) -> impl IntoView {
 fn waiting(job: Job, now: Timestamp) -> impl IntoView {
     view! {
         <li class="brief">
-            {state_icon(job.state)}
+            {job_icon(&job)}
             <div class="min-w-0">
                 <a class="brief-title" href=format!("/jobs/{}", job.id)>{job.title}</a>
                 <p class="hint">{repository_name(&job.repository).to_owned()} ", " {job.priority.as_str()}</p>

@@ -7,8 +7,9 @@ use crate::{
     api::PauseLane,
     components::{
         Shape, Tone, icon,
-        lane::{pause_text, resume, slots},
+        lane::{pause_text, quota_text, resume, resume_agent, slots},
         notice,
+        words::sentence,
     },
     model::{Kind, Lane, Timestamp},
     pages::field::{Label, field},
@@ -27,6 +28,11 @@ const PAUSES: [(u32, &str); 6] = [
 pub fn lane_card(lane: Lane, now: Timestamp) -> impl IntoView {
     let kind = lane.kind;
     let pause = lane.pause.as_ref().map(|pause| pause_text(pause, Some(now)));
+    let quotas = lane.quotas.iter().map(|used_up| {
+        let text = format!("{} {}", quota_text(used_up, Some(now)), sentence(&used_up.reason));
+        view! { {notice(Tone::Attention, text)} {resume_agent(&used_up.agent)} }
+    });
+    let quotas = quotas.collect_view();
     let switch = match lane.pause {
         Some(_) => Either::Left(resume(kind)),
         None => Either::Right(pause_form(kind)),
@@ -39,6 +45,7 @@ pub fn lane_card(lane: Lane, now: Timestamp) -> impl IntoView {
                 {switch}
             </header>
             {pause.map(|text| notice(Tone::Attention, text))}
+            {quotas}
             <dl class="meters">
                 <div>
                     <dt>"Slots"</dt>

@@ -29,5 +29,5 @@ test("an agent is asked, watched and its branch is there", async ({ page, millra
   await expect(page.getByRole("heading", { name: "And once more", level: 1 })).toBeVisible();
   const conversation = page.getByRole("region", { name: "Conversation" });
   await expect(conversation.getByRole("link")).toHaveText(["Say what is in here", "And once more"]);
-  await expect(page.getByRole("status").filter({ hasText: "No change" })).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole("status").filter({ hasText: "Succeeded" })).toBeVisible({ timeout: 30_000 });
 });

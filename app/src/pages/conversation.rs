@@ -15,11 +15,6 @@ pub fn conversation_part(job: &Job, conversation: &[Job]) -> impl IntoView + use
     (job.kind == Kind::Agent).then(|| {
         let jobs = conversation.iter().map(|one| exchange(one, one.id == id)).collect_view();
         let list = (!conversation.is_empty()).then(|| view! { <ol class="exchanges">{jobs}</ol> });
-        let hint = if job.state.is_finished() {
-            "It works on the same branch."
-        } else {
-            "It starts when this job has ended, on the same branch."
-        };
         view! {
             <section class="conversation" aria-labelledby="conversation-title">
                 <h2 id="conversation-title">"Conversation"</h2>
@@ -37,7 +32,7 @@ pub fn conversation_part(job: &Job, conversation: &[Job]) -> impl IntoView + use
                         aria-describedby="follow-up-note"
                         required
                     ></textarea>
-                    <p id="follow-up-note" class="field-note">{hint}</p>
+                    <p id="follow-up-note" class="field-note">"It works on the same branch, when this job has ended."</p>
                     <button class="button" type="submit">{icon(Shape::Bolt)} "Ask for more"</button>
                 </form>
             </section>

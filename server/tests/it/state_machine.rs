@@ -16,8 +16,8 @@ use sqlx::{PgPool, postgres::PgPoolOptions};
 
 use crate::harness::App;
 
-/// How many orders are tried. `MILLRACE_INTERLEAVINGS` overrides it.
-const INTERLEAVINGS: u32 = 100_000;
+/// How many orders are tried; `MILLRACE_INTERLEAVINGS=100000` tries more, which takes minutes.
+const INTERLEAVINGS: u32 = 20_000;
 /// They are shared out among so many threads with a connection each.
 const THREADS: u32 = 4;
 /// The most steps of one order.

@@ -445,7 +445,14 @@ mod tests {
     #[test]
     fn words_and_numbers_that_do_not_exist_name_their_field() {
         assert_eq!(wrong_field(NewJob { kind: "dance".into(), ..command() }).as_deref(), Some("kind"));
-        assert_eq!(wrong_field(NewJob { kind: "agent".into(), ..command() }).as_deref(), Some("kind"));
+        let agent = NewJob { kind: "agent".into(), prompt: Some("x".into()), ..command() };
+        assert_eq!(wrong_field(agent.clone()), None);
+        assert_eq!(wrong_field(NewJob { prompt: None, ..agent.clone() }).as_deref(), Some("prompt"));
+        assert_eq!(
+            wrong_field(NewJob { agent: Some("nobody".into()), ..agent.clone() }).as_deref(),
+            Some("agent")
+        );
+        assert_eq!(wrong_field(NewJob { model: Some("-x".into()), ..agent }).as_deref(), Some("model"));
         let urgent = NewJob { priority: Some("urgent".into()), ..command() };
         assert_eq!(wrong_field(urgent).as_deref(), Some("priority"));
         assert_eq!(wrong_field(NewJob { priority: Some(String::new()), ..command() }), None);

@@ -5,7 +5,7 @@ use std::{num::NonZeroU64, time::Duration};
 use app::model::{AgentOutcome, AttemptState, JobDetail, JobState, Protection, Step};
 use serde_json::{Value, json};
 
-use crate::harness::App;
+use crate::harness::{App, eventually};
 
 /// Asks an agent and waits for the end.
 async fn ask(app: &App, agent: &str, fields: Value) -> JobDetail {
@@ -198,20 +198,20 @@ async fn an_agent_can_be_canceled_while_it_works() {
 }
 
 #[tokio::test]
-async fn an_agent_that_is_not_installed_says_how_to_get_it() {
-    let app = App::start().await;
-    let _runner = app.runner_with(&[("PATH", "/nowhere")]).await;
-    let agents = app.get_json("/api/agents").await;
-    let known: Vec<&str> =
-        agents.as_array().unwrap().iter().filter_map(|agent| agent["name"].as_str()).collect();
-    assert!(known.contains(&"claude") && known.contains(&"demo"), "{agents}");
-    assert_eq!(
-        app.post_json(
-            "/api/jobs",
-            &json!({ "kind": "agent", "agent": "nobody", "prompt": "x", "repository": app.repo.address() })
-        )
-        .await
-        .status(),
-        422
-    );
+async fn the_agents_that_a_runner_has_are_listed() {
+    let app = App::with_agent("true", |_| {}).await;
+    assert_eq!(app.get_json("/api/agents").await, json!([]), "nobody is there to run one");
+    let _runner = app.runner().await;
+
+    let agents = eventually("the runner has looked", async || {
+        let agents = app.get_json("/api/agents").await;
+        (agents != json!([])).then_some(agents)
+    })
+    .await;
+
+    let agents = agents.as_array().unwrap();
+    assert_eq!(agents[0]["name"], "claude", "the default one comes first");
+    let find = |name: &str| agents.iter().find(|agent| agent["name"] == name).unwrap();
+    assert_eq!((&find("demo")["installed"], &find("mine")["installed"]), (&json!(true), &json!(true)));
+    assert!(find("codex")["install"].as_str().unwrap().starts_with("npm "));
 }

@@ -11,13 +11,20 @@ pub(crate) struct Tool {
 }
 
 /// The tools that agents have for it, the more direct ones first.
-const WRITERS: [&str; 6] = ["Write", "write_file", "write", "exec_command", "shell_command", "shell"];
+const WRITERS: [&str; 7] =
+    ["Write", "write_file", "write", "exec_command", "shell_command", "shell", "run_shell_command"];
 
 pub(crate) fn that_writes(tools: &[(&str, &Value)]) -> Option<Tool> {
-    WRITERS.iter().find_map(|wanted| {
-        let (name, schema) = tools.iter().find(|(name, _)| name == wanted)?;
-        Some(Tool { name: (*name).to_owned(), input: input(schema) })
-    })
+    let found: Vec<_> =
+        WRITERS.iter().filter_map(|wanted| tools.iter().find(|(name, _)| name == wanted)).collect();
+    // Where the agent works is not known here, and some insist on whole paths.
+    let (name, schema) = found.iter().find(|(_, schema)| !wants_whole_path(schema)).or(found.first())?;
+    Some(Tool { name: (*name).to_owned(), input: input(schema) })
+}
+
+fn wants_whole_path(schema: &Value) -> bool {
+    let about = &schema["properties"]["file_path"]["description"];
+    about.as_str().is_some_and(|text| text.to_lowercase().contains("absolute"))
 }
 
 /// Fills in the properties that the tool says it has.

@@ -30,7 +30,7 @@ pub enum SandboxMode {
     Off,
 }
 
-/// Hosts that may be reached: `registry.npmjs.org`, `*.npmjs.org` for all below it, `*` for all; with a port, or else with
+/// Hosts that may be reached: `example.org`, `*.example.org` for all below it, `*` for all; with a port, or else with
 /// those of HTTP and HTTPS.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

@@ -13,12 +13,12 @@ use super::{
     AgentAttempt,
 };
 use crate::{
-    config::{Author, Push, is_local},
-    db::{self, changes::StoredPatch, output::Stored, transitions::Outcome},
+    changes,
+    config::Author,
+    db::{self, output::Stored, transitions::Outcome},
     output::Mask,
 };
 
-const ZSTD_LEVEL: i32 = 3;
 /// What agents leave for themselves in a checkout.
 const LEAVE_OUT: [&str; 1] = [".aider*"];
 
@@ -46,10 +46,8 @@ impl AgentAttempt<'_> {
         let Some(work) = received.map_err(|error| error.to_string())? else { return Ok(Made::Nothing) };
         let patch = work.patch(&self.secrets(launch)).await.map_err(|error| error.to_string())?;
         let job = &self.attempt.job;
-        let compressed = zstd::bulk::compress(&patch.text, ZSTD_LEVEL).map_err(|error| error.to_string())?;
-        let patch = StoredPatch { patch: compressed, cut: patch.cut };
         let db = self.attempt.lifecycle.db();
-        match db::changes::store(db, job.id, job.attempt, &self.attempt.runner, &patch).await {
+        match changes::store(db, job.id, job.attempt, &self.attempt.runner, &patch).await {
             Ok(Stored::Yes) => {}
             Ok(Stored::NotHeld) => return Err("The attempt is no longer this runner's.".to_owned()),
             Err(error) => return Err(format!("The changes could not be kept: {error}.")),
@@ -94,14 +92,8 @@ impl AgentAttempt<'_> {
             Err(error) => return Ok(self.end(AgentOutcome::AgentError, error.to_string()).await),
         }
         let job = &self.attempt.job;
-        let local = is_local(&job.repository);
-        let may_push = match self.config.publish.push {
-            Push::Never => false,
-            Push::Local => local,
-            Push::Any => true,
-        };
         let mut branch = None;
-        if may_push {
+        if self.config.publish.push.allows(&job.repository) {
             let name = match &job.branch {
                 Some(branch) if self.goes_on => branch.clone(),
                 _ => branch_name(job.id, &job.title),

@@ -99,6 +99,19 @@ async fn an_agent_gets_its_prompt_and_no_others_things() {
 }
 
 #[tokio::test]
+async fn an_agent_sees_nothing_of_the_directory_that_its_program_lies_in() {
+    let app = App::with_agent("ls \"$(dirname \"$0\")\" > seen.txt", |_| {}).await;
+    let _runner = app.runner().await;
+    let program = app.config.agents.custom["mine"].command.program().to_owned();
+    std::fs::write(std::path::Path::new(&program).with_file_name("id_ed25519"), "a key").unwrap();
+
+    let job = ask(&app, "mine", json!({})).await.job;
+
+    let seen = app.repo.git(&["show", &format!("{}:seen.txt", job.branch.expect("a branch"))]);
+    assert_eq!(seen, "agent");
+}
+
+#[tokio::test]
 async fn a_failure_keeps_what_was_changed_by_then_and_publishes_none_of_it() {
     let app = App::with_agent("echo half > work.txt; exit 3", |_| {}).await;
     let _runner = app.runner().await;

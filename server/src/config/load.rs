@@ -202,6 +202,7 @@ impl Settings {
             agents: self.agents()?,
             sandbox: self.section("sandbox")?,
             publish: self.section("publish")?,
+            github: self.section("github")?,
             limits: self.section("limits")?,
             output: self.section("output")?,
             retention: self.section("retention")?,

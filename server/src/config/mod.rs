@@ -5,6 +5,7 @@
 mod agents;
 mod author;
 mod error;
+mod github;
 mod load;
 mod sandbox;
 mod sections;
@@ -12,6 +13,7 @@ mod sections;
 pub use agents::{AgentConfig, AgentsConfig, CustomAgentConfig};
 pub use author::Author;
 pub use error::ConfigError;
+pub use github::{Forks, GitHubConfig, Member, PullRequestState};
 pub use load::{Overrides, load};
 pub use sandbox::{Endpoint, HostPattern, SandboxConfig, SandboxMode};
 pub use sections::{
@@ -30,6 +32,7 @@ pub struct Config {
     pub agents: AgentsConfig,
     pub sandbox: SandboxConfig,
     pub publish: PublishConfig,
+    pub github: GitHubConfig,
     pub limits: LimitsConfig,
     pub output: OutputConfig,
     pub retention: RetentionConfig,

@@ -78,6 +78,16 @@ impl Keys {
         format!("{}:events", self.prefix)
     }
 
+    /// An answer of GitHub's that may still hold.
+    pub fn github_answer(&self, digest: &str) -> String {
+        format!("{}:github:{digest}", self.prefix)
+    }
+
+    /// Channel that rings when there is a delivery to work on, or an answer to give.
+    pub fn github_bell(&self) -> String {
+        format!("{}:github", self.prefix)
+    }
+
     /// Channel on which a runner is told to look at its attempts at once.
     pub fn runner_bell(&self, runner: &str) -> String {
         format!("{}:runner:{runner}", self.prefix)

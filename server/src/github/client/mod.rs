@@ -1,0 +1,258 @@
+//! The REST API: requests with a token, errors that say what to do, rate limits that are obeyed.
+//!
+//! A request that reads is asked again when the network or GitHub fails for a moment. One that writes is not: whether it was
+//! done is for the caller to find out, who knows how to look. Each topic has a file of its own with its calls.
+
+mod error;
+mod kept;
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, header, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Serialize, de::DeserializeOwned};
+use url::Url;
+
+use self::kept::Kept;
+pub use self::{error::GitHubError, kept::RateLimit};
+use crate::queue::Queue;
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
+/// How long to wait before a request that reads is asked again.
+const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
+/// The most entries of a list on one page, and the most pages of a list.
+const PAGE: usize = 100;
+const PAGES: usize = 20;
+/// The largest answer that is read.
+const ANSWER_BYTES: usize = 16 << 20;
+
+/// One GitHub: its addresses, and a connection to it. Cloning is cheap.
+#[derive(Clone)]
+pub struct GitHub {
+    http: reqwest::Client,
+    web: Url,
+    api: Url,
+    kept: Arc<Kept>,
+}
+
+impl GitHub {
+    /// `web` is where people find it.
+    pub fn new(web: &Url, queue: Option<Queue>) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_LIMIT)
+            .timeout(LIMIT)
+            // A token is for the address that it is sent to, and for no other one.
+            .redirect(redirect::Policy::none())
+            .user_agent(concat!("millrace/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        let api = api_address(web);
+        Ok(Self { http, web: web.clone(), api, kept: Arc::new(Kept::new(queue)) })
+    }
+
+    pub fn web(&self) -> &Url {
+        &self.web
+    }
+
+    /// For requests that are not of the REST API.
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// Asks with `token`. `identity` says whose it is, in a way that stays the same when the token is renewed: rate limits
+    /// and kept answers belong to it.
+    pub fn with_token(&self, token: SecretString, identity: impl Into<String>) -> Client {
+        Client { github: self.clone(), token: Some(token), identity: identity.into() }
+    }
+
+    /// Asks without any token.
+    pub fn anonymous(&self) -> Client {
+        Client { github: self.clone(), token: None, identity: "anonymous".to_owned() }
+    }
+}
+
+/// github.com has a host of its own for it, every other GitHub a path.
+fn api_address(web: &Url) -> Url {
+    let address = match web.host_str() {
+        Some("github.com") => "https://api.github.com".to_owned(),
+        _ => format!("{}/api/v3", web.as_str().trim_end_matches('/')),
+    };
+    Url::parse(&address).unwrap_or_else(|_| web.clone())
+}
+
+/// Asks one GitHub in somebody's name. Paths begin with a slash and are made of parsed names and numbers only.
+#[derive(Clone)]
+pub struct Client {
+    github: GitHub,
+    token: Option<SecretString>,
+    identity: String,
+}
+
+impl Client {
+    pub fn github(&self) -> &GitHub {
+        &self.github
+    }
+
+    /// Reads. An answer that GitHub says has not changed since is taken from Redis and costs nothing of the rate limit.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, GitHubError> {
+        let known = self.github.kept.answer(&self.identity, path).await;
+        let mut pauses = PAUSES.iter();
+        let response = loop {
+            let mut request = self.request(Method::GET, path);
+            if let Some(known) = &known {
+                request = request.header(header::IF_NONE_MATCH, &known.etag);
+            }
+            match self.send(request).await {
+                Err(error) if error.may_pass_soon() => match pauses.next() {
+                    Some(pause) => tokio::time::sleep(*pause).await,
+                    None => return Err(error),
+                },
+                answer => break answer?,
+            }
+        };
+        if response.status() == StatusCode::NOT_MODIFIED
+            && let Some(known) = known
+        {
+            return parsed(known.body.as_bytes());
+        }
+        let etag =
+            response.headers().get(header::ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+        let body = body(response).await?;
+        let answer = parsed(&body)?;
+        if let Some(etag) = etag {
+            self.github.kept.keep(&self.identity, path, &etag, &body).await;
+        }
+        Ok(answer)
+    }
+
+    /// Reads a whole list, page by page, up to a bound. `path` has no page in it.
+    pub async fn get_all<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, GitHubError> {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let mut all = Vec::new();
+        for page in 1..=PAGES {
+            let part: Vec<T> = self.get(&format!("{path}{separator}per_page={PAGE}&page={page}")).await?;
+            let is_last = part.len() < PAGE;
+            all.extend(part);
+            if is_last {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, GitHubError> {
+        self.write(Method::POST, path, body).await
+    }
+
+    pub async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, GitHubError> {
+        self.write(Method::PATCH, path, body).await
+    }
+
+    async fn write<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        value: &(impl Serialize + Sync),
+    ) -> Result<T, GitHubError> {
+        let response = self.send(self.request(method, path).json(value)).await?;
+        let body = body(response).await?;
+        // Some answers are empty: `null` stands for them.
+        parsed(if body.is_empty() { b"null" } else { &body })
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let address = format!("{}{path}", self.github.api.as_str().trim_end_matches('/'));
+        let request = self
+            .github
+            .http
+            .request(method, address)
+            .header(header::ACCEPT, "application/vnd.github+json")
+            .header("x-github-api-version", "2022-11-28");
+        match &self.token {
+            Some(token) => request.bearer_auth(token.expose_secret()),
+            None => request,
+        }
+    }
+
+    /// Sends a request, unless GitHub has asked for a pause.
+    async fn send(&self, request: RequestBuilder) -> Result<Response, GitHubError> {
+        if let Some(until) = self.github.kept.limited_until(&self.identity, Utc::now()) {
+            return Err(GitHubError::RateLimited { until });
+        }
+        let response = request.send().await.map_err(GitHubError::away)?;
+        if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(response);
+        }
+        let error = GitHubError::read(response).await;
+        if let GitHubError::RateLimited { until } = &error {
+            self.github.kept.limit(&self.identity, *until);
+        }
+        Err(error)
+    }
+}
+
+/// Reads an answer up to a bound.
+async fn body(mut response: Response) -> Result<Vec<u8>, GitHubError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(GitHubError::away)? {
+        if body.len() + chunk.len() > ANSWER_BYTES {
+            return Err(GitHubError::Unexpected("the answer is too long".to_owned()));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, GitHubError> {
+    serde_json::from_slice(body).map_err(|error| {
+        GitHubError::Unexpected(format!("the answer is not what its documentation says ({error})"))
+    })
+}
+
+/// Until when GitHub wants to be left alone, from what it answered.
+fn pause(headers: &header::HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let number = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
+    if let Some(seconds) = number("retry-after") {
+        return Some(now + chrono::TimeDelta::seconds(seconds.clamp(1, 3600)));
+    }
+    let is_used_up = number("x-ratelimit-remaining") == Some(0);
+    number("x-ratelimit-reset").filter(|_| is_used_up).and_then(|at| DateTime::from_timestamp(at, 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_api_is_where_each_github_has_it() {
+        let api = |web: &str| api_address(&Url::parse(web).unwrap()).to_string();
+        assert_eq!(api("https://github.com"), "https://api.github.com/");
+        assert_eq!(api("https://git.example.com/"), "https://git.example.com/api/v3");
+        assert_eq!(api("http://127.0.0.1:7180"), "http://127.0.0.1:7180/api/v3");
+    }
+
+    #[test]
+    fn a_pause_is_as_long_as_github_says() {
+        let now = DateTime::from_timestamp(1_000, 0).unwrap();
+        let headers = |pairs: &[(&'static str, &str)]| {
+            pairs
+                .iter()
+                .map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap()))
+                .collect()
+        };
+        let seconds =
+            |pairs: &[(&'static str, &str)]| pause(&headers(pairs), now).map(|until| until.timestamp());
+        assert_eq!(seconds(&[("retry-after", "30")]), Some(1_030));
+        assert_eq!(seconds(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700")]), Some(1_700));
+        assert_eq!(seconds(&[("x-ratelimit-remaining", "12"), ("x-ratelimit-reset", "1700")]), None);
+    }
+}

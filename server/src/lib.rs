@@ -1,5 +1,6 @@
 //! Millrace: a self-hosted factory for coding agents. `docs/ARCHITECTURE.md` is the way in.
 
+pub mod answers;
 pub mod backend;
 pub mod batch;
 pub mod changes;

@@ -6,7 +6,9 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 
 use super::{connect, logging, stop_on_signal};
-use crate::{backend::Server, config::Config, http, lifecycle, metrics};
+use crate::{
+    answers::Answers, backend::Server, config::Config, connection::Connection, http, lifecycle, metrics,
+};
 
 pub(super) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     logging::start(&config.log)?;
@@ -19,13 +21,17 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("{listen} cannot be listened on; choose another address with --listen"))?;
     let retention = config.retention;
     let config = Arc::new(config);
+    let connection = Connection::new(&config, lifecycle.db().clone(), lifecycle.queue())?;
     let reconciling =
         tokio::spawn(lifecycle::reconcile(lifecycle.clone(), Arc::clone(&config), stop.clone()));
     let retaining = tokio::spawn(lifecycle::retain(lifecycle.clone(), retention, stop.clone()));
+    let answers = Answers::new(connection, lifecycle.clone(), Arc::clone(&config));
+    let answering = tokio::spawn(answers.run(stop.clone()));
     tracing::info!(address = config.server.public_address(), "ready");
     http::serve(Server::new(config, lifecycle), listener, stop).await?;
     reconciling.await?;
     retaining.await?;
+    answering.await?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

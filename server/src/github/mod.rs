@@ -3,5 +3,7 @@
 mod client;
 mod repository;
 
-pub use client::{Client, GitHub, GitHubError, RateLimit};
+pub use client::{
+    CheckRun, Client, Comment, Conclusion, GitHub, GitHubError, NewPull, Pull, RateLimit, Reacted,
+};
 pub use repository::RepositoryName;

@@ -3,8 +3,11 @@
 //! A request that reads is asked again when the network or GitHub fails for a moment. One that writes is not: whether it was
 //! done is for the caller to find out, who knows how to look. Each topic has a file of its own with its calls.
 
+mod checks;
 mod error;
+mod issues;
 mod kept;
+mod pulls;
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +18,13 @@ use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 
 use self::kept::Kept;
-pub use self::{error::GitHubError, kept::RateLimit};
+pub use self::{
+    checks::{CheckRun, Conclusion},
+    error::GitHubError,
+    issues::{Comment, Reacted},
+    kept::RateLimit,
+    pulls::{NewPull, Pull},
+};
 use crate::queue::Queue;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 
 use super::{connect, logging, stop_on_signal};
-use crate::{backend::Server, config::Config, http, lifecycle, metrics};
+use crate::{backend::Server, config::Config, connection::Connection, http, lifecycle, metrics};
 
 pub(super) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     logging::start(&config.log)?;
@@ -18,12 +18,13 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("{listen} cannot be listened on; choose another address with --listen"))?;
     let retention = config.retention;
+    let connection = Connection::new(&config, lifecycle.db().clone(), lifecycle.queue())?;
     let config = Arc::new(config);
     let reconciling =
         tokio::spawn(lifecycle::reconcile(lifecycle.clone(), Arc::clone(&config), stop.clone()));
     let retaining = tokio::spawn(lifecycle::retain(lifecycle.clone(), retention, stop.clone()));
     tracing::info!(address = config.server.public_address(), "ready");
-    http::serve(Server::new(config, lifecycle), listener, stop).await?;
+    http::serve(Server::new(config, lifecycle, connection), listener, stop).await?;
     reconciling.await?;
     retaining.await?;
     tracing::info!("stopped");

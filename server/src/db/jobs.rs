@@ -43,6 +43,7 @@ pub struct JobRow {
     pub branch: Option<String>,
     pub parent_id: Option<Uuid>,
     pub thread_id: Option<Uuid>,
+    pub pull_request: Option<String>,
 }
 
 impl TryFrom<JobRow> for Job {

@@ -1,7 +1,12 @@
 //! GitHub as it is, without anything of Millrace's: what it sends, what it can be asked, and who may ask.
 
+mod app_auth;
 mod client;
+pub mod manifest;
+mod oauth;
 mod repository;
 
+pub use app_auth::{AppInstallation, AppKey, InstallationToken, KeyError, Permissions};
 pub use client::{Client, GitHub, GitHubError, RateLimit};
+pub use oauth::{ExchangeError, GitHubAccount, OAuthClient};
 pub use repository::RepositoryName;

@@ -1,11 +1,13 @@
 //! The words of Millrace as serde types: what goes over the wire to the browser and through the API.
 
+mod account;
 mod address;
 mod agent_run;
 mod agent_status;
 mod attempt;
 mod changes;
 mod error;
+mod github;
 mod ids;
 mod job;
 mod line;
@@ -23,6 +25,7 @@ mod transcript;
 mod user;
 mod waiting;
 
+pub use account::{Account, Accounts, SignedIn};
 pub use agent_run::{AgentOutcome, AgentRun, ChangeFigures, Protection};
 pub use agent_status::AgentStatus;
 pub use attempt::{Attempt, AttemptState};
@@ -30,7 +33,8 @@ pub use changes::{
     ChangedFile, Changes, Diff, DiffBlock, DiffFile, DiffRow, FileDiff, FileStatus, Span, SpanKind,
 };
 pub use error::ApiError;
-pub use ids::{JobId, ScheduleId, TokenId, UserId};
+pub use github::{AppForm, GitHubApp, GitHubConnection, Installation, InstalledRepository};
+pub use ids::{JobId, ScheduleId, SessionId, TokenId, UserId};
 pub use job::{Job, JobDetail, JobFilter, JobPage, JobState, Kind, NewJob, Priority, Trigger};
 pub use line::{Line, OutputMatch, OutputMatches, OutputPage, Stream, Window};
 pub use operation::{CleanRequest, Cleaned, FailureGroup, Minute, Operations, PauseRequest};

@@ -2,10 +2,12 @@
 
 mod board;
 mod changes;
+mod connect_github;
 mod conversation;
 mod error;
 mod field;
 mod frame;
+mod github_problem;
 mod job;
 mod lanes;
 mod new_job;
@@ -18,6 +20,7 @@ mod waiting;
 
 pub use board::BoardPage;
 pub(crate) use changes::more_rows;
+pub use connect_github::ConnectGitHubPage;
 pub use frame::Frame;
 pub use job::JobPage;
 pub use lanes::LanesPage;

@@ -13,10 +13,10 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::{
-    sync::Semaphore,
+    task::JoinSet,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 pub use self::say::say;
 use self::tell::{Stopped, Told};
@@ -65,7 +65,7 @@ impl Answers {
         let mut events = queue.bells().listen(&queue.keys().events());
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (slots, telling) = (Arc::new(Semaphore::new(AT_ONCE)), TaskTracker::new());
+        let mut telling = JoinSet::new();
         // While nothing is open, what happens to jobs is nothing to look at.
         let mut any_open = true;
         loop {
@@ -75,10 +75,12 @@ impl Answers {
                     sleep(GATHER).await;
                     events.catch_up();
                 }
+                // Where more is due than is worked on at once, the next one begins.
+                Some(_) = telling.join_next() => {}
                 _ = tick.tick() => {}
                 () = stop.cancelled() => break,
             }
-            any_open = match self.look(&slots, &telling).await {
+            any_open = match self.look(&mut telling).await {
                 Ok(any_open) => any_open,
                 Err(error) => {
                     tracing::warn!(%error, "GitHub is told later");
@@ -87,26 +89,22 @@ impl Answers {
                 }
             };
         }
-        telling.close();
-        if timeout(STOP_LIMIT, telling.wait()).await.is_err() {
+        let rest = async { while telling.join_next().await.is_some() {} };
+        if timeout(STOP_LIMIT, rest).await.is_err() {
             tracing::info!("GitHub is told the rest by another server, or after the next start");
         }
     }
 
     /// Begins with the answers that are due, and says whether any are open.
-    async fn look(self: &Arc<Self>, slots: &Arc<Semaphore>, telling: &TaskTracker) -> sqlx::Result<bool> {
+    async fn look(self: &Arc<Self>, telling: &mut JoinSet<()>) -> sqlx::Result<bool> {
         let db = self.lifecycle.db();
-        let free = i64::try_from(slots.available_permits()).unwrap_or(0);
+        let free = AT_ONCE.saturating_sub(telling.len());
         if free == 0 {
             return Ok(true);
         }
-        for answer in answers::claim(db, LEASE, free).await? {
-            let Ok(slot) = Arc::clone(slots).try_acquire_owned() else { break };
+        for answer in answers::claim(db, LEASE, i64::try_from(free).unwrap_or(1)).await? {
             let own = Arc::clone(self);
-            telling.spawn(async move {
-                own.answer(answer).await;
-                drop(slot);
-            });
+            telling.spawn(async move { own.answer(answer).await });
         }
         answers::any_open(db).await
     }

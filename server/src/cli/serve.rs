@@ -20,15 +20,15 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("{listen} cannot be listened on; choose another address with --listen"))?;
     let retention = config.retention;
-    let config = Arc::new(config);
     let connection = Connection::new(&config, lifecycle.db().clone(), lifecycle.queue())?;
+    let config = Arc::new(config);
     let reconciling =
         tokio::spawn(lifecycle::reconcile(lifecycle.clone(), Arc::clone(&config), stop.clone()));
     let retaining = tokio::spawn(lifecycle::retain(lifecycle.clone(), retention, stop.clone()));
-    let answers = Answers::new(connection, lifecycle.clone(), Arc::clone(&config));
+    let answers = Answers::new(connection.clone(), lifecycle.clone(), Arc::clone(&config));
     let answering = tokio::spawn(answers.run(stop.clone()));
     tracing::info!(address = config.server.public_address(), "ready");
-    http::serve(Server::new(config, lifecycle), listener, stop).await?;
+    http::serve(Server::new(config, lifecycle, connection), listener, stop).await?;
     reconciling.await?;
     retaining.await?;
     answering.await?;

@@ -1,10 +1,13 @@
 //! All SQL, one file a table. Functions take an executor, so that the caller owns the transaction.
 
+pub mod accounts;
 pub mod agent_runs;
 pub mod answers;
 pub mod attempts;
 pub mod changes;
+pub mod github_app;
 pub mod idempotency;
+pub mod installations;
 mod job_counts;
 mod jobs;
 pub mod lanes;

@@ -40,6 +40,7 @@ use super::{docs, error::ProblemBody};
         (name = "lanes", description = "The queues, one for each kind of job"),
         (name = "agents", description = "The programs that work on prompts"),
         (name = "schedules", description = "Jobs that the clock makes"),
+        (name = "sessions", description = "The browsers in which one is signed in"),
         (name = "tokens", description = "One's own API tokens"),
         (name = "operation", description = "How the server does"),
     )

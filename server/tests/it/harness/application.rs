@@ -5,8 +5,10 @@ use std::{net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path, sync::
 use app::model::{Attempt, Job, JobDetail, JobId, JobState, Line, OutputPage, Person, Role, Stream};
 use chrono::{TimeDelta, Utc};
 use millrace::{
+    answers::Answers,
     backend::Server,
     config::{self, Config, CustomAgentConfig, Overrides},
+    connection::Connection,
     db::{self, people},
     http,
     lifecycle::{self, Lifecycle},
@@ -46,6 +48,7 @@ const SETTINGS: [(&str, &str); 8] = [
 pub struct App {
     pub config: Arc<Config>,
     pub lifecycle: Lifecycle,
+    pub connection: Connection,
     /// A repository that jobs can use; `submit` does.
     pub repo: Repo,
     pub http: Client,
@@ -129,7 +132,8 @@ impl App {
         let lifecycle = connect(&config).await;
         let stop = CancellationToken::new();
         tokio::spawn(lifecycle::reconcile(lifecycle.clone(), Arc::clone(&config), stop.clone()));
-        let server = Server::new(Arc::clone(&config), lifecycle.clone());
+        let connection = Connection::new(&config, lifecycle.db().clone(), lifecycle.queue()).unwrap();
+        let server = Server::new(Arc::clone(&config), lifecycle.clone(), connection.clone());
         tokio::spawn(http::serve(server, listener, stop.clone()));
         let http = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -143,6 +147,7 @@ impl App {
         Self {
             config,
             lifecycle,
+            connection,
             repo,
             http,
             token,
@@ -191,15 +196,31 @@ impl App {
         let config = Arc::new(config);
         let name = unique_name("runner").unwrap();
         let executor = Arc::new(
-            Executor::new(Arc::clone(&config), &name, Path::new(env!("CARGO_BIN_EXE_millrace")))
-                .await
-                .unwrap(),
+            Executor::new(
+                Arc::clone(&config),
+                self.connection(),
+                &name,
+                Path::new(env!("CARGO_BIN_EXE_millrace")),
+            )
+            .await
+            .unwrap(),
         );
         let stop = self.stop.child_token();
         let runner = Runner::new(name.clone(), connect(&config).await, config, executor);
         let shutdown = Shutdown { stop: stop.clone(), hurry: CancellationToken::new() };
         let task = tokio::spawn(runner.run(shutdown));
         TestRunner { name, stop, task }
+    }
+
+    /// A connection to GitHub of its own, as each process has one.
+    pub fn connection(&self) -> Connection {
+        Connection::new(&self.config, self.db().clone(), self.queue()).unwrap()
+    }
+
+    /// Starts to tell GitHub of jobs; ends at once when the task is aborted.
+    pub fn answers(&self) -> JoinHandle<()> {
+        let answers = Answers::new(self.connection(), self.lifecycle.clone(), Arc::clone(&self.config));
+        tokio::spawn(answers.run(self.stop.child_token()))
     }
 
     /// Runs `millrace` to its end.

@@ -5,6 +5,7 @@ mod agent_run;
 mod agent_status;
 mod attempt;
 mod changes;
+mod delivery;
 mod error;
 mod ids;
 mod job;
@@ -29,8 +30,9 @@ pub use attempt::{Attempt, AttemptState};
 pub use changes::{
     ChangedFile, Changes, Diff, DiffBlock, DiffFile, DiffRow, FileDiff, FileStatus, Span, SpanKind,
 };
+pub use delivery::{Delivery, DeliveryDetail, DeliveryFilter, DeliveryPage, Verdict};
 pub use error::ApiError;
-pub use ids::{JobId, ScheduleId, TokenId, UserId};
+pub use ids::{DeliveryId, JobId, ScheduleId, TokenId, UserId};
 pub use job::{Job, JobDetail, JobFilter, JobPage, JobState, Kind, NewJob, Priority, Trigger};
 pub use line::{Line, OutputMatch, OutputMatches, OutputPage, Stream, Window};
 pub use operation::{CleanRequest, Cleaned, FailureGroup, Minute, Operations, PauseRequest};

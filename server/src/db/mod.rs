@@ -3,6 +3,8 @@
 pub mod agent_runs;
 pub mod attempts;
 pub mod changes;
+pub mod deliveries;
+pub mod github_threads;
 pub mod idempotency;
 mod job_counts;
 mod jobs;

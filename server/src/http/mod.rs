@@ -4,6 +4,7 @@ mod address;
 mod agents;
 mod board_stream;
 mod changes;
+mod deliveries;
 mod docs;
 mod error;
 mod guard;
@@ -23,6 +24,7 @@ mod schedules;
 pub mod session;
 mod site;
 mod tokens;
+mod webhooks;
 
 pub use self::{known_tokens::KnownTokens, metrics::runner_router, router::router};
 

@@ -38,6 +38,31 @@ pub async fn find_or_create(db: impl PgExecutor<'_>, login: &str, role: Role) ->
     person(row.id, row.login, &row.role)
 }
 
+/// The person behind a GitHub account, made where there is none yet; that alone lets nobody in. A login that somebody else
+/// has here already gets the account's number: it does not become theirs.
+pub async fn of_github(db: impl PgExecutor<'_>, github_id: i64, login: &str) -> Result<Person> {
+    let id = UserId::new();
+    let row = sqlx::query!(
+        "WITH one_at_a_time AS MATERIALIZED (
+             SELECT pg_advisory_xact_lock(hashtextextended('github account ' || $3::bigint, 0))
+         )
+         INSERT INTO users (id, login, role, is_admitted, github_id, github_login)
+         SELECT $1, CASE WHEN EXISTS (SELECT FROM users WHERE login = $2 AND github_id IS DISTINCT FROM $3)
+             THEN $2 || '#' || $3 ELSE $2 END, 'member', false, $3, $2
+         FROM one_at_a_time
+         ON CONFLICT ON CONSTRAINT users_github_id DO UPDATE SET
+             github_login = excluded.github_login,
+             login = CASE WHEN users.login = users.github_login THEN excluded.login ELSE users.login END
+         RETURNING id, login, role",
+        id.as_uuid(),
+        login,
+        github_id,
+    )
+    .fetch_one(db)
+    .await?;
+    person(row.id, row.login, &row.role)
+}
+
 pub async fn add_sign_in_link(
     db: impl PgExecutor<'_>,
     user: UserId,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use app::{
     backend::Backend,
     model::{
-        AgentStatus, ApiError, ApiToken, Board, CleanRequest, Cleaned, Diff, Figures, FileDiff, Job,
+        AgentStatus, ApiError, ApiToken, Board, CleanRequest, Cleaned, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage, Diff, Figures, FileDiff, Job,
         JobDetail, JobFilter, JobId, JobPage, Kind, Lane, NewJob, NewSchedule, NewToken, Operations,
         OutputPage, PauseRequest, Person, Schedule, ScheduleId, TokenId, Trigger, Window,
     },
@@ -17,6 +17,7 @@ use futures::future::join_all;
 
 use crate::{
     config::Config,
+    connection::Connection,
     cursor::{self, List},
     db::{self, Visible},
     http::{KnownTokens, session},
@@ -40,14 +41,15 @@ pub struct Server {
     pub feed: Arc<Feed>,
     pub hub: Arc<Hub>,
     pub tokens: KnownTokens,
+    pub connection: Connection,
 }
 
 impl Server {
-    pub fn new(config: Arc<Config>, lifecycle: Lifecycle) -> Arc<Self> {
+    pub fn new(config: Arc<Config>, lifecycle: Lifecycle, connection: Connection) -> Arc<Self> {
         let feed = Feed::start(lifecycle.clone());
         let reader = Reader::new(lifecycle.db().clone(), lifecycle.queue().clone());
         let hub = Hub::new(reader, lifecycle.clone(), Arc::clone(&feed));
-        Arc::new(Self { config, lifecycle, feed, hub, tokens: KnownTokens::default() })
+        Arc::new(Self { config, lifecycle, feed, hub, tokens: KnownTokens::default(), connection })
     }
 
     /// Makes a job for whoever asks, through whatever asks.
@@ -293,6 +295,18 @@ impl Backend for Server {
         tokens::delete(self.lifecycle.db(), person, id).await?;
         self.tokens.forget();
         Ok(())
+    }
+
+    async fn deliveries(&self, person: &Person, filter: &DeliveryFilter) -> Result<DeliveryPage, ApiError> {
+        self.deliveries(person, filter).await
+    }
+
+    async fn delivery(&self, person: &Person, id: DeliveryId) -> Result<DeliveryDetail, ApiError> {
+        self.delivery(person, id).await
+    }
+
+    async fn replay_delivery(&self, person: &Person, id: DeliveryId) -> Result<(), ApiError> {
+        self.replay_delivery(person, id).await
     }
 
     async fn schedules(&self, person: &Person) -> Result<Vec<Schedule>, ApiError> {

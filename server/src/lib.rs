@@ -1,5 +1,6 @@
 //! Millrace: a self-hosted factory for coding agents. `docs/ARCHITECTURE.md` is the way in.
 
+pub mod answers;
 pub mod backend;
 pub mod batch;
 pub mod changes;
@@ -9,6 +10,7 @@ pub mod config;
 pub mod connection;
 pub mod cursor;
 pub mod db;
+pub mod deliveries;
 pub mod diff;
 pub mod github;
 pub mod http;
@@ -23,3 +25,4 @@ pub mod secret;
 pub mod sse;
 pub mod tls;
 pub mod tokens;
+pub mod webhooks;

@@ -4,6 +4,7 @@
 mod agents;
 mod board;
 mod changes;
+mod deliveries;
 mod jobs;
 mod operations;
 mod output;
@@ -15,6 +16,7 @@ pub use agents::{ResumeAgent, agents, resume_agent};
 pub use board::{OlderJobs, ReadBoard, board, older_jobs};
 #[cfg(feature = "ssr")]
 pub(crate) use changes::DiffRows;
+pub use deliveries::{ReplayDelivery, deliveries, delivery, replay_delivery};
 pub use jobs::{
     CancelJob, CreateJob, DeleteJob, RetryJob, cancel_job, create_job, delete_job, job, repositories,
     retry_job,

@@ -3,6 +3,7 @@
 mod board;
 mod changes;
 mod conversation;
+mod deliveries;
 mod error;
 mod field;
 mod frame;
@@ -18,6 +19,7 @@ mod waiting;
 
 pub use board::BoardPage;
 pub(crate) use changes::more_rows;
+pub use deliveries::DeliveriesPage;
 pub use frame::Frame;
 pub use job::JobPage;
 pub use lanes::LanesPage;

@@ -1,4 +1,4 @@
-//! `millrace serve`: the web side and the reconciler.
+//! `millrace serve`: the web side, the reconciler, and the work on what webhooks bring.
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -6,7 +6,9 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 
 use super::{connect, logging, stop_on_signal};
-use crate::{backend::Server, config::Config, http, lifecycle, metrics};
+use crate::{
+    backend::Server, config::Config, connection::Connection, http, lifecycle, metrics, webhooks::Webhooks,
+};
 
 pub(super) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     logging::start(&config.log)?;
@@ -22,10 +24,14 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let reconciling =
         tokio::spawn(lifecycle::reconcile(lifecycle.clone(), Arc::clone(&config), stop.clone()));
     let retaining = tokio::spawn(lifecycle::retain(lifecycle.clone(), retention, stop.clone()));
+    let connection = Connection::new(&config, lifecycle.db().clone(), lifecycle.queue())?;
+    let webhooks = Webhooks::new(Arc::clone(&config), lifecycle.clone(), connection.clone());
+    let working = tokio::spawn(webhooks.run(stop.clone()));
     tracing::info!(address = config.server.public_address(), "ready");
-    http::serve(Server::new(config, lifecycle), listener, stop).await?;
+    http::serve(Server::new(config, lifecycle, connection), listener, stop).await?;
     reconciling.await?;
     retaining.await?;
+    working.await?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

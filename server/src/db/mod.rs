@@ -1,6 +1,7 @@
 //! All SQL, one file a table. Functions take an executor, so that the caller owns the transaction.
 
 pub mod agent_runs;
+pub mod answers;
 pub mod attempts;
 pub mod changes;
 pub mod deliveries;

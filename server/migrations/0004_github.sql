@@ -109,7 +109,7 @@ CREATE TABLE github_answers (
     is_reacted   boolean NOT NULL DEFAULT false,
     -- Millrace's own comment, once it is there.
     comment_id   bigint,
-    -- Check run and the commit that it belongs to.
+    -- Check run, 0 where Millrace may make none, and the commit that it belongs to.
     check_run_id bigint,
     head_sha     text,
     -- The branch that a pull request is to be merged into, and the branch that has the work where it is somebody else's.
@@ -119,6 +119,8 @@ CREATE TABLE github_answers (
     pull_url     text,
     -- The job's revision that GitHub was told last; 0 before the first.
     told         bigint NOT NULL DEFAULT 0,
+    -- A digest of what was said last: the same is not said twice.
+    said         text,
     -- Nothing is left to be told.
     is_done      boolean NOT NULL DEFAULT false,
     tries        integer NOT NULL DEFAULT 0,

@@ -109,6 +109,9 @@ pub struct Job {
     /// The branch that an agent's work is published on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
+    /// Where its work can be reviewed: the address of the pull request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<String>,
     /// The job that this one continues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<JobId>,

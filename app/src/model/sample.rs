@@ -29,6 +29,7 @@ pub fn job(number: u64) -> Job {
         outcome: None,
         branch: None,
         parent: None,
+        pull_request: None,
         thread: None,
         error: None,
         cancel_requested: false,

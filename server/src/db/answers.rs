@@ -78,3 +78,197 @@ pub async fn open(db: impl PgExecutor<'_>, new: &NewAnswer<'_>) -> Result<()> {
     Ok(())
 }
 
+/// An answer as it stands, in the hands of whoever has claimed it.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub job: JobId,
+    pub repository: RepositoryName,
+    pub number: Option<i64>,
+    pub asked: Option<Asked>,
+    pub is_reacted: bool,
+    pub comment_id: Option<i64>,
+    /// 0 where Millrace may make none.
+    pub check_run_id: Option<i64>,
+    pub head_sha: Option<String>,
+    pub base: Option<String>,
+    pub pull_number: Option<i64>,
+    pub pull_url: Option<String>,
+    /// A digest of what was said last.
+    pub said: Option<String>,
+    /// How often it was begun since the last time that all went well. More than 1: what is not noted may have been done.
+    pub tries: i32,
+}
+
+/// Takes answers that are due because their job has changed since GitHub was told, the longest due first. They are nobody
+/// else's for `lease`.
+pub async fn claim(db: impl PgExecutor<'_>, lease: Duration, limit: i64) -> Result<Vec<Answer>> {
+    let rows = sqlx::query!(
+        "UPDATE github_answers SET due_at = now() + $1 * interval '1 millisecond', tries = tries + 1
+         WHERE job_id IN (
+             SELECT job_id FROM github_answers JOIN jobs ON jobs.id = job_id
+             WHERE NOT is_done AND due_at <= now() AND jobs.revision > told
+             ORDER BY due_at LIMIT $2 FOR UPDATE OF github_answers SKIP LOCKED
+         )
+         RETURNING job_id, repository, number, asked_in, asked_id, is_reacted, comment_id, check_run_id, head_sha, base,
+                   pull_number, pull_url, said, tries",
+        milliseconds(lease),
+        limit,
+    )
+    .fetch_all(db)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let place = row.asked_in.as_deref().map(AskedIn::read).transpose()?;
+            Ok(Answer {
+                job: JobId::from_uuid(row.job_id),
+                repository: row
+                    .repository
+                    .parse()
+                    .map_err(|error: String| unreadable(std::io::Error::other(error)))?,
+                number: row.number,
+                asked: place.zip(row.asked_id).map(|(place, id)| Asked { place, id }),
+                is_reacted: row.is_reacted,
+                comment_id: row.comment_id,
+                check_run_id: row.check_run_id,
+                head_sha: row.head_sha,
+                base: row.base,
+                pull_number: row.pull_number,
+                pull_url: row.pull_url,
+                said: row.said,
+                tries: row.tries,
+            })
+        })
+        .collect()
+}
+
+/// Whether there is anything to be told, now or when its job goes on.
+pub async fn any_open(db: impl PgExecutor<'_>) -> Result<bool> {
+    sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM github_answers WHERE NOT is_done) AS "any!""#)
+        .fetch_one(db)
+        .await
+}
+
+/// What was done, to be remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing yet: it is about to be done.
+    Begins,
+    Reacted,
+    Commented(i64),
+    /// Somebody has deleted the comment.
+    CommentGone,
+    Checked(i64),
+    /// Millrace may make no check runs there.
+    NoCheck,
+}
+
+/// Notes a step, and holds the answer for `lease` more. `false`: it is somebody else's by now, who does the rest.
+pub async fn note(db: impl PgExecutor<'_>, answer: &Answer, step: Step, lease: Duration) -> Result<bool> {
+    let (comment, check) = match step {
+        Step::Commented(id) => (Some(id), None),
+        Step::Checked(id) => (None, Some(id)),
+        Step::NoCheck => (None, Some(0)),
+        _ => (None, None),
+    };
+    let noted = sqlx::query!(
+        "UPDATE github_answers SET is_reacted = is_reacted OR $3,
+             comment_id = CASE WHEN $4 THEN NULL ELSE coalesce($5, comment_id) END,
+             check_run_id = coalesce($6, check_run_id), due_at = now() + $7 * interval '1 millisecond'
+         WHERE job_id = $1 AND tries = $2 AND NOT is_done",
+        answer.job.as_uuid(),
+        answer.tries,
+        step == Step::Reacted,
+        step == Step::CommentGone,
+        comment,
+        check,
+        milliseconds(lease),
+    )
+    .execute(db)
+    .await?;
+    Ok(noted.rows_affected() > 0)
+}
+
+/// Notes the pull request with the work, at the answer and at its job, and returns the job as it is now. `None`: the answer
+/// is somebody else's by now.
+pub async fn opened(
+    db: impl PgExecutor<'_>,
+    answer: &Answer,
+    number: i64,
+    url: &str,
+    lease: Duration,
+) -> Result<Option<OwnedJob>> {
+    sqlx::query_as!(
+        JobRow,
+        "WITH noted AS (
+             UPDATE github_answers SET pull_number = $3, pull_url = $4, due_at = now() + $5 * interval '1 millisecond'
+             WHERE job_id = $1 AND tries = $2 AND NOT is_done RETURNING job_id
+         )
+         UPDATE jobs SET pull_request = $4, revision = revision + 1
+         FROM noted WHERE id = noted.job_id
+         RETURNING jobs.*",
+        answer.job.as_uuid(),
+        answer.tries,
+        number,
+        url,
+        milliseconds(lease),
+    )
+    .fetch_optional(db)
+    .await?
+    .map(OwnedJob::try_from)
+    .transpose()
+}
+
+/// What comes after a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// GitHub knows how the job stands; it is told more after this pause at the earliest.
+    After(Duration),
+    /// Nothing is left to be told.
+    Done,
+    /// It is tried again then.
+    Again(DateTime<Utc>),
+}
+
+/// Ends a try. `revision` is the job's that was told, and `error` what GitHub could not be told, in words.
+pub async fn end(
+    db: impl PgExecutor<'_>,
+    answer: &Answer,
+    revision: i64,
+    error: Option<&str>,
+    next: &Next,
+) -> Result<()> {
+    let (told, pause, at) = match next {
+        Next::After(pause) => (Some(revision), milliseconds(*pause), None),
+        Next::Done => (Some(revision), 0.0, None),
+        Next::Again(at) => (None, 0.0, Some(*at)),
+    };
+    sqlx::query!(
+        "UPDATE github_answers SET told = coalesce($3, told), is_done = $4, error = $5, said = $8,
+             tries = CASE WHEN $3::bigint IS NULL THEN tries ELSE 0 END,
+             due_at = coalesce($7, now() + $6 * interval '1 millisecond')
+         WHERE job_id = $1 AND tries = $2",
+        answer.job.as_uuid(),
+        answer.tries,
+        told,
+        *next == Next::Done,
+        error,
+        pause,
+        at,
+        answer.said,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Why GitHub could not be told of a job, where that is so.
+pub async fn problem(db: impl PgExecutor<'_>, job: JobId) -> Result<Option<String>> {
+    let error = sqlx::query_scalar!("SELECT error FROM github_answers WHERE job_id = $1", job.as_uuid())
+        .fetch_optional(db)
+        .await?;
+    Ok(error.flatten())
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}

@@ -43,6 +43,7 @@ pub struct JobRow {
     pub branch: Option<String>,
     pub parent_id: Option<Uuid>,
     pub thread_id: Option<Uuid>,
+    pub pull_request: Option<String>,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -74,6 +75,7 @@ impl TryFrom<JobRow> for Job {
             error: row.error,
             outcome: row.outcome.map(|word| word.parse().map_err(unreadable)).transpose()?,
             branch: row.branch,
+            pull_request: row.pull_request,
             parent: row.parent_id.map(JobId::from_uuid),
             thread: row.thread_id.map(JobId::from_uuid),
             cancel_requested: row.cancel_requested_at.is_some(),

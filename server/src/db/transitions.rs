@@ -334,7 +334,8 @@ pub async fn request_cancel(db: impl PgExecutor<'_>, id: JobId) -> Result<Option
 pub async fn retry(db: impl PgExecutor<'_>, id: JobId) -> Result<Option<OwnedJob>> {
     one(sqlx::query_as!(
         JobRow,
-        "UPDATE jobs SET state = 'queued', failures = 0, losses = 0, queued_at = now(), run_at = NULL,
+        "WITH retried AS (
+             UPDATE jobs SET state = 'queued', failures = 0, losses = 0, queued_at = now(), run_at = NULL,
                          finished_at = NULL, exit_code = NULL, error = NULL, outcome = NULL,
                          cancel_requested_at = NULL,
                          revision = revision + 1
@@ -343,7 +344,12 @@ pub async fn retry(db: impl PgExecutor<'_>, id: JobId) -> Result<Option<OwnedJob
              WHERE other.finished_at IS NULL
                AND (other.thread_id IN (jobs.id, jobs.thread_id) OR other.id = jobs.thread_id)
          )
-         RETURNING jobs.*",
+         RETURNING jobs.*
+         ), told_again AS (
+             -- Whoever works on the answer at this moment begins again too.
+             UPDATE github_answers SET is_done = false, tries = tries + 1, due_at = now() FROM retried WHERE job_id = id
+         )
+         SELECT * FROM retried",
         id.as_uuid(),
     )
     .fetch_optional(db)

@@ -10,10 +10,10 @@ use server_fn::{ServerFn, error::ServerFnUrlError};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use crate::model::{
-    AgentStatus, ApiError, ApiToken, Board, CleanRequest, Cleaned, DeliveryDetail,
-    DeliveryFilter, DeliveryId, DeliveryPage, Diff, FileDiff, Job, JobDetail, JobFilter,
-    JobId, JobPage, Kind, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person,
-    Schedule, ScheduleId, Timestamp, TokenId, Window,
+    Accounts, AgentStatus, ApiError, ApiToken, AppForm, Board, CleanRequest, Cleaned, DeliveryDetail,
+    DeliveryFilter, DeliveryId, DeliveryPage, Diff, FileDiff, GitHubConnection, Job, JobDetail, JobFilter,
+    JobId, JobPage, Kind, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person, Role,
+    Schedule, ScheduleId, SessionId, SignedIn, Timestamp, TokenId, UserId, Window,
 };
 
 /// The page of tokens and schedules.
@@ -90,6 +90,30 @@ pub trait Backend: Send + Sync {
     /// Has a delivery worked on anew; that may make another job.
     async fn replay_delivery(&self, person: &Person, id: DeliveryId) -> Result<(), ApiError>;
 
+    /// The browsers in which the person is signed in; `request` tells which one asks.
+    async fn sessions(&self, person: &Person, request: &Parts) -> Result<Vec<SignedIn>, ApiError>;
+    async fn end_session(&self, person: &Person, id: SessionId) -> Result<(), ApiError>;
+    async fn end_sessions(&self, person: &Person) -> Result<(), ApiError>;
+
+    /// Who may come in. For owners, as what follows.
+    async fn accounts(&self, person: &Person) -> Result<Accounts, ApiError>;
+    async fn set_role(&self, person: &Person, id: UserId, role: Role) -> Result<(), ApiError>;
+    async fn remove_account(&self, person: &Person, id: UserId) -> Result<(), ApiError>;
+    async fn admit_again(&self, person: &Person, id: UserId) -> Result<(), ApiError>;
+
+    /// Whether somebody who is not signed in can do that with GitHub.
+    async fn signs_in_with_github(&self) -> bool;
+    async fn github(&self, person: &Person) -> Result<GitHubConnection, ApiError>;
+    /// The form that makes a GitHub App, good for the browser that asks.
+    async fn begin_connecting(
+        &self,
+        person: &Person,
+        request: &Parts,
+        organisation: &str,
+    ) -> Result<AppForm, ApiError>;
+    async fn refresh_github(&self, person: &Person) -> Result<(), ApiError>;
+    async fn disconnect_github(&self, person: &Person) -> Result<(), ApiError>;
+
     async fn schedules(&self, person: &Person) -> Result<Vec<Schedule>, ApiError>;
     async fn create_schedule(&self, person: &Person, schedule: NewSchedule) -> Result<Schedule, ApiError>;
     async fn delete_schedule(&self, person: &Person, id: ScheduleId) -> Result<(), ApiError>;
@@ -100,6 +124,14 @@ pub(crate) async fn caller() -> Result<(Arc<dyn Backend>, Person), ApiError> {
     let backend = use_context::<Arc<dyn Backend>>().ok_or(ApiError::Internal)?;
     let person = backend.authenticate(&request()?).await?;
     Ok((backend, person))
+}
+
+/// Whether somebody who is not signed in can do that with GitHub.
+pub(crate) async fn signs_in_with_github() -> bool {
+    match use_context::<Arc<dyn Backend>>() {
+        Some(backend) => backend.signs_in_with_github().await,
+        None => false,
+    }
 }
 
 /// The head of the request that is being answered.

@@ -5,7 +5,10 @@ ALTER TABLE users
     ADD COLUMN github_id    bigint CONSTRAINT users_github_id UNIQUE,
     ADD COLUMN github_login text,
     -- May sign in. People whose comments make jobs are known, but that alone lets nobody in.
-    ADD COLUMN is_admitted  boolean NOT NULL DEFAULT true;
+    ADD COLUMN is_admitted  boolean NOT NULL DEFAULT true,
+    -- Was sent away by an owner: no list of the settings lets them in again.
+    ADD COLUMN removed_at   timestamptz(3),
+    ADD CONSTRAINT users_removed CHECK (removed_at IS NULL OR NOT is_admitted);
 
 -- What somebody's own list of sessions shows.
 ALTER TABLE sessions
@@ -24,6 +27,8 @@ CREATE TABLE github_app (
     app_id     bigint NOT NULL,
     slug       text NOT NULL,
     name       text NOT NULL,
+    -- Its page, below which it is installed.
+    html_url   text NOT NULL,
     client_id  text NOT NULL,
     -- Private key, webhook secret and client secret as JSON, encrypted.
     sealed     bytea NOT NULL,
@@ -31,10 +36,14 @@ CREATE TABLE github_app (
 );
 
 CREATE TABLE github_installations (
-    id           bigint PRIMARY KEY,
-    account      text NOT NULL,
-    suspended_at timestamptz(3),
-    created_at   timestamptz(3) NOT NULL DEFAULT now()
+    id               bigint PRIMARY KEY,
+    account          text NOT NULL,
+    -- Where it is changed.
+    html_url         text NOT NULL,
+    -- May change what GitHub runs: `.github/workflows`.
+    writes_workflows boolean NOT NULL,
+    suspended_at     timestamptz(3),
+    created_at       timestamptz(3) NOT NULL DEFAULT now()
 );
 
 CREATE TABLE github_repositories (

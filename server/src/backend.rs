@@ -5,15 +5,18 @@ use std::sync::Arc;
 use app::{
     backend::Backend,
     model::{
-        AgentStatus, ApiError, ApiToken, Board, CleanRequest, Cleaned, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage, Diff, Figures, FileDiff, Job,
-        JobDetail, JobFilter, JobId, JobPage, Kind, Lane, NewJob, NewSchedule, NewToken, Operations,
-        OutputPage, PauseRequest, Person, Schedule, ScheduleId, TokenId, Trigger, Window,
+        Accounts, AgentStatus, ApiError, ApiToken, AppForm, Board, CleanRequest, Cleaned, DeliveryDetail,
+        DeliveryFilter, DeliveryId, DeliveryPage, Diff, Figures, FileDiff, GitHubConnection, Job, JobDetail,
+        JobFilter, JobId, JobPage, Kind, Lane, NewJob, NewSchedule, NewToken, Operations, OutputPage,
+        PauseRequest, Person, Role, Schedule, ScheduleId, SessionId, SignedIn, TokenId, Trigger, UserId,
+        Window,
     },
 };
 use async_trait::async_trait;
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
+use tower_sessions::Session;
 
 use crate::{
     config::Config,
@@ -23,7 +26,7 @@ use crate::{
     http::{KnownTokens, session},
     lifecycle::{Feed, JobRequest, Lifecycle, RequestRules, ScheduleRequest, Submitted, away, visible_to},
     output::{Hub, Pages, Reader},
-    tokens,
+    sessions, tokens,
 };
 
 /// How many jobs of each group the board shows.
@@ -307,6 +310,60 @@ impl Backend for Server {
 
     async fn replay_delivery(&self, person: &Person, id: DeliveryId) -> Result<(), ApiError> {
         self.replay_delivery(person, id).await
+    }
+
+    async fn sessions(&self, person: &Person, request: &Parts) -> Result<Vec<SignedIn>, ApiError> {
+        let this_one = request.extensions.get::<Session>().and_then(Session::id);
+        sessions::list(self.lifecycle.db(), person, this_one).await
+    }
+
+    async fn end_session(&self, person: &Person, id: SessionId) -> Result<(), ApiError> {
+        sessions::end(self.lifecycle.db(), person, id).await
+    }
+
+    async fn end_sessions(&self, person: &Person) -> Result<(), ApiError> {
+        sessions::end_all(self.lifecycle.db(), person).await
+    }
+
+    async fn accounts(&self, person: &Person) -> Result<Accounts, ApiError> {
+        self.accounts(person).await
+    }
+
+    async fn set_role(&self, person: &Person, id: UserId, role: Role) -> Result<(), ApiError> {
+        self.set_role(person, id, role).await
+    }
+
+    async fn remove_account(&self, person: &Person, id: UserId) -> Result<(), ApiError> {
+        self.remove_account(person, id).await
+    }
+
+    async fn admit_again(&self, person: &Person, id: UserId) -> Result<(), ApiError> {
+        self.admit_again(person, id).await
+    }
+
+    async fn signs_in_with_github(&self) -> bool {
+        matches!(self.connection.oauth_client().await, Ok(Some(_)))
+    }
+
+    async fn github(&self, person: &Person) -> Result<GitHubConnection, ApiError> {
+        self.github(person).await
+    }
+
+    async fn begin_connecting(
+        &self,
+        person: &Person,
+        request: &Parts,
+        organisation: &str,
+    ) -> Result<AppForm, ApiError> {
+        self.begin_connecting(person, request, organisation).await
+    }
+
+    async fn refresh_github(&self, person: &Person) -> Result<(), ApiError> {
+        self.refresh_github(person).await
+    }
+
+    async fn disconnect_github(&self, person: &Person) -> Result<(), ApiError> {
+        self.disconnect_github(person).await
     }
 
     async fn schedules(&self, person: &Person) -> Result<Vec<Schedule>, ApiError> {

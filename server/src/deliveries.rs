@@ -1,8 +1,6 @@
 //! The ledger of deliveries, for owners: what webhooks brought, what came of it, and having it worked on anew.
 
-use app::model::{
-    ApiError, Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage, Person,
-};
+use app::model::{ApiError, Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage, Person};
 use chrono::{DateTime, Utc};
 
 use crate::{backend::Server, cursor, db::deliveries, lifecycle::away, operations::owners_only};
@@ -19,7 +17,10 @@ impl Server {
     ) -> Result<DeliveryPage, ApiError> {
         owners_only(person)?;
         if filter.q.as_ref().is_some_and(|words| words.contains('\0')) {
-            return Err(ApiError::invalid("q", "There is a zero byte in it, and nothing can be found by that."));
+            return Err(ApiError::invalid(
+                "q",
+                "There is a zero byte in it, and nothing can be found by that.",
+            ));
         }
         let cursor = filter.cursor.as_deref().filter(|cursor| !cursor.is_empty());
         let after = cursor.map(|cursor| place(cursor).ok_or_else(cursor::wrong)).transpose()?;

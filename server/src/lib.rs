@@ -1,5 +1,6 @@
 //! Millrace: a self-hosted factory for coding agents. `docs/ARCHITECTURE.md` is the way in.
 
+pub mod accounts;
 pub mod answers;
 pub mod backend;
 pub mod batch;
@@ -7,6 +8,7 @@ pub mod changes;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod connected;
 pub mod connection;
 pub mod cursor;
 pub mod db;
@@ -22,6 +24,7 @@ pub mod queue;
 pub mod runner;
 pub mod seal;
 pub mod secret;
+pub mod sessions;
 pub mod sse;
 pub mod tls;
 pub mod tokens;

@@ -26,7 +26,7 @@ const NONCE_BYTES: usize = 24;
 #[derive(Clone)]
 pub struct Seal(XChaCha20Poly1305);
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum SealError {
     #[error("no randomness is to be had: {0}")]
     Random(#[from] getrandom::Error),

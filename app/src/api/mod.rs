@@ -1,10 +1,12 @@
 //! Server functions, one file a feature. Each authenticates, calls [`Backend`](crate::backend::Backend) and returns its
 //! answer: nothing else belongs here, because each of them is a public endpoint.
 
+mod accounts;
 mod agents;
 mod board;
 mod changes;
 mod deliveries;
+mod github;
 mod jobs;
 mod operations;
 mod output;
@@ -12,11 +14,20 @@ mod schedules;
 mod session;
 mod tokens;
 
+pub use accounts::{
+    AdmitAgain, EndSession, EndSessions, RemoveAccount, SetRole, admit_again, end_session, end_sessions,
+    remove_account, set_role,
+};
+#[cfg(feature = "ssr")]
+pub use accounts::{accounts, sessions};
 pub use agents::{ResumeAgent, agents, resume_agent};
 pub use board::{OlderJobs, ReadBoard, board, older_jobs};
 #[cfg(feature = "ssr")]
 pub(crate) use changes::DiffRows;
 pub use deliveries::{ReplayDelivery, deliveries, delivery, replay_delivery};
+pub use github::{DisconnectGithub, RefreshGithub, disconnect_github, refresh_github};
+#[cfg(feature = "ssr")]
+pub use github::{app_form, github};
 pub use jobs::{
     CancelJob, CreateJob, DeleteJob, RetryJob, cancel_job, create_job, delete_job, job, repositories,
     retry_job,

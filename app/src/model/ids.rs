@@ -52,6 +52,10 @@ id!(
     /// Names an API token, so that it can be listed and withdrawn; it is not the secret.
     TokenId
 );
+id!(
+    /// Names a browser that is signed in; it is not what its cookie holds.
+    SessionId
+);
 
 impl JobId {
     /// The end of the id, short enough for a heading and still told apart on one board: eight hex digits.

@@ -1,5 +1,6 @@
 //! The words of Millrace as serde types: what goes over the wire to the browser and through the API.
 
+mod account;
 mod address;
 mod agent_run;
 mod agent_status;
@@ -7,6 +8,7 @@ mod attempt;
 mod changes;
 mod delivery;
 mod error;
+mod github;
 mod ids;
 mod job;
 mod line;
@@ -24,6 +26,7 @@ mod transcript;
 mod user;
 mod waiting;
 
+pub use account::{Account, Accounts, SignedIn};
 pub use agent_run::{AgentOutcome, AgentRun, ChangeFigures, Protection};
 pub use agent_status::AgentStatus;
 pub use attempt::{Attempt, AttemptState};
@@ -32,7 +35,8 @@ pub use changes::{
 };
 pub use delivery::{Delivery, DeliveryDetail, DeliveryFilter, DeliveryPage, Verdict};
 pub use error::ApiError;
-pub use ids::{DeliveryId, JobId, ScheduleId, TokenId, UserId};
+pub use github::{AppForm, GitHubApp, GitHubConnection, Installation, InstalledRepository};
+pub use ids::{DeliveryId, JobId, ScheduleId, SessionId, TokenId, UserId};
 pub use job::{Job, JobDetail, JobFilter, JobPage, JobState, Kind, NewJob, Priority, Trigger};
 pub use line::{Line, OutputMatch, OutputMatches, OutputPage, Stream, Window};
 pub use operation::{CleanRequest, Cleaned, FailureGroup, Minute, Operations, PauseRequest};

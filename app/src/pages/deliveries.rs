@@ -230,7 +230,8 @@ fn shown(id: DeliveryId, payload: &str) -> impl IntoView + use<> {
 /// What it tells of: `issue comment created in ada/orchard #7`.
 fn about(delivery: &Delivery) -> String {
     let event = delivery.event.replace('_', " ");
-    let action = delivery.action.as_deref().map(|action| format!(" {}", action.replace('_', " "))).unwrap_or_default();
+    let action =
+        delivery.action.as_deref().map(|action| format!(" {}", action.replace('_', " "))).unwrap_or_default();
     let place = delivery.repository.as_deref().map(|name| format!(" in {name}")).unwrap_or_default();
     let number = delivery.number.map(|number| format!(" #{number}")).unwrap_or_default();
     format!("{event}{action}{place}{number}")
@@ -294,13 +295,15 @@ mod tests {
     #[test]
     fn a_delivery_is_told_in_words() {
         assert_eq!(about(&delivery()), "issue comment created in ada/orchard #7");
-        let ping = Delivery { event: "ping".to_owned(), action: None, repository: None, number: None, ..delivery() };
+        let ping =
+            Delivery { event: "ping".to_owned(), action: None, repository: None, number: None, ..delivery() };
         assert_eq!(about(&ping), "ping");
     }
 
     #[test]
     fn every_verdict_has_a_name_of_its_own() {
-        let names: std::collections::HashSet<_> = Verdict::ALL.iter().map(|verdict| name(Some(*verdict))).collect();
+        let names: std::collections::HashSet<_> =
+            Verdict::ALL.iter().map(|verdict| name(Some(*verdict))).collect();
         assert_eq!(names.len(), Verdict::ALL.len());
     }
 }

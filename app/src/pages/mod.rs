@@ -2,11 +2,13 @@
 
 mod board;
 mod changes;
+mod connect_github;
 mod conversation;
 mod deliveries;
 mod error;
 mod field;
 mod frame;
+mod github_problem;
 mod job;
 mod lanes;
 mod new_job;
@@ -19,6 +21,7 @@ mod waiting;
 
 pub use board::BoardPage;
 pub(crate) use changes::more_rows;
+pub use connect_github::ConnectGitHubPage;
 pub use deliveries::DeliveriesPage;
 pub use frame::Frame;
 pub use job::JobPage;

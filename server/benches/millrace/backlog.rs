@@ -12,6 +12,7 @@ use app::{
 };
 use millrace::{
     backend::Server,
+    connection::Connection,
     db::{self, people},
     lifecycle::Lifecycle,
 };
@@ -33,7 +34,8 @@ pub async fn measure(report: &mut Report) -> anyhow::Result<()> {
     let config = installation.config(1)?;
     let lifecycle = installation.lifecycle(&config).await?;
     let person = people::find_or_create(lifecycle.db(), "bench", Role::Owner).await?;
-    let server = Server::new(Arc::clone(&config), lifecycle.clone());
+    let connection = Connection::new(&config, lifecycle.db().clone(), lifecycle.queue())?;
+    let server = Server::new(Arc::clone(&config), lifecycle.clone(), connection);
     let empty = redis_bytes(&lifecycle).await?;
     for length in LENGTHS {
         let name = |what: &str| format!("{length} queued, {what}");

@@ -20,11 +20,11 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("{listen} cannot be listened on; choose another address with --listen"))?;
     let retention = config.retention;
+    let connection = Connection::new(&config, lifecycle.db().clone(), lifecycle.queue())?;
     let config = Arc::new(config);
     let reconciling =
         tokio::spawn(lifecycle::reconcile(lifecycle.clone(), Arc::clone(&config), stop.clone()));
     let retaining = tokio::spawn(lifecycle::retain(lifecycle.clone(), retention, stop.clone()));
-    let connection = Connection::new(&config, lifecycle.db().clone(), lifecycle.queue())?;
     let webhooks = Webhooks::new(Arc::clone(&config), lifecycle.clone(), connection.clone());
     let working = tokio::spawn(webhooks.run(stop.clone()));
     tracing::info!(address = config.server.public_address(), "ready");

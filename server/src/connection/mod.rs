@@ -1,14 +1,22 @@
 //! How this installation is connected to GitHub, and in whose name it asks there: as a GitHub App, or with a token from the
 //! settings.
 
-use std::sync::Arc;
+mod app;
+mod connect;
+mod installations;
+mod tokens;
+
+use std::sync::{Arc, Mutex};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::PgPool;
+use tokio::sync::OnceCell;
 
+use self::app::{App, KeptApp};
+pub use self::connect::ConnectError;
 use crate::{
     config::{Config, GitHubConfig},
-    github::{Client, GitHub, GitHubError, RepositoryName},
+    github::{Client, GitHub, GitHubError, KeyError, OAuthClient, RepositoryName},
     queue::Queue,
     seal::{Seal, SealError},
 };
@@ -26,8 +34,8 @@ pub enum Purpose {
     Push,
 }
 
-/// Why GitHub could not be asked.
-#[derive(Debug, thiserror::Error)]
+/// Why GitHub could not be asked. Many who wait for the same answer get the same error.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ConnectionError {
     #[error("Millrace is not connected to GitHub. An owner can do that on the settings page")]
     NotConnected,
@@ -36,9 +44,19 @@ pub enum ConnectionError {
     #[error("{0}")]
     GitHub(#[from] GitHubError),
     #[error("The database failed: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(Arc<sqlx::Error>),
     #[error("What is known of the GitHub App cannot be read: {0}")]
     Seal(#[from] SealError),
+    #[error(
+        "What is known of the GitHub App is broken: {0}. Disconnect it on the settings page, and connect again"
+    )]
+    Key(#[from] KeyError),
+}
+
+impl From<sqlx::Error> for ConnectionError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
 }
 
 /// Cloning is cheap.
@@ -50,14 +68,18 @@ struct Inner {
     seal: Seal,
     github: GitHub,
     config: GitHubConfig,
-    own_login: tokio::sync::OnceCell<String>,
+    app: Mutex<Option<KeptApp>>,
+    /// Whose the token from the settings is.
+    token_login: OnceCell<String>,
 }
 
 impl Connection {
     pub fn new(config: &Config, db: PgPool, queue: &Queue) -> anyhow::Result<Self> {
         let github = GitHub::new(&config.github.url, Some(queue.clone()))?;
         let seal = Seal::open(&config.server)?;
-        Ok(Self(Arc::new(Inner { db, seal, github, config: config.github.clone(), own_login: tokio::sync::OnceCell::new() })))
+        let config = config.github.clone();
+        let (app, token_login) = (Mutex::default(), OnceCell::new());
+        Ok(Self(Arc::new(Inner { db, seal, github, config, app, token_login })))
     }
 
     pub fn github(&self) -> &GitHub {
@@ -87,41 +109,57 @@ impl Connection {
     /// A token for git over HTTPS, whose user is `x-access-token`.
     pub async fn token(
         &self,
-        _repository: &RepositoryName,
-        _purpose: Purpose,
+        repository: &RepositoryName,
+        purpose: Purpose,
     ) -> Result<SecretString, ConnectionError> {
-        match &self.0.config.token {
-            token if token.expose_secret().is_empty() => Err(ConnectionError::NotConnected),
-            token => Ok(token.clone()),
+        match self.app().await? {
+            Some(app) => self.installation_token(&app, repository, purpose).await,
+            None => self.given_token().ok_or(ConnectionError::NotConnected),
         }
+    }
+
+    /// In the name of the App itself, where there is one.
+    pub async fn as_app(&self) -> Result<Option<Client>, ConnectionError> {
+        self.app().await?.map(|app| self.client_of(&app)).transpose()
+    }
+
+    fn client_of(&self, app: &App) -> Result<Client, ConnectionError> {
+        let token = app.key.token(chrono::Utc::now())?;
+        Ok(self.0.github.with_token(token, format!("app {}", app.id)))
     }
 
     /// Those with which a webhook may be signed.
     pub async fn webhook_secrets(&self) -> Result<Vec<SecretString>, ConnectionError> {
-        let given = &self.0.config.webhook_secret;
-        Ok(Some(given).filter(|secret| !secret.expose_secret().is_empty()).cloned().into_iter().collect())
+        let of_app = self.app().await?.map(|app| app.secrets.webhook_secret.clone());
+        Ok(of_app.into_iter().chain(not_empty(&self.0.config.webhook_secret)).collect())
     }
 
     /// The login under which Millrace writes there: `slug[bot]` of an App, or that of the token's owner.
     pub async fn own_login(&self) -> Result<String, ConnectionError> {
-        let ask = async || {
-            let token = &self.0.config.token;
-            if token.expose_secret().is_empty() {
-                return Err(ConnectionError::NotConnected);
-            }
-            let client = self.0.github.with_token(token.clone(), "token");
-            Ok(client.get::<crate::github::event::Account>("/user").await?.login)
-        };
-        self.0.own_login.get_or_try_init(ask).await.cloned()
+        if let Some(app) = self.app().await? {
+            return Ok(format!("{}[bot]", app.slug));
+        }
+        let token = self.given_token().ok_or(ConnectionError::NotConnected)?;
+        let client = self.0.github.with_token(token, "own login");
+        let login = self.0.token_login.get_or_try_init(async || Ok(client.account().await?.login));
+        login.await.cloned().map_err(|error: GitHubError| error.into())
     }
 
-    /// The App itself, where there is one.
-    pub async fn as_app(&self) -> Result<Option<Client>, ConnectionError> {
-        Ok(None)
+    /// With what people sign in: as the App, or the one from the settings.
+    pub async fn oauth_client(&self) -> Result<Option<OAuthClient>, ConnectionError> {
+        if let Some(app) = self.app().await? {
+            let secret = app.secrets.client_secret.clone();
+            return Ok(Some(OAuthClient { id: app.client_id.clone(), secret }));
+        }
+        let (id, secret) = (&self.0.config.client_id, &self.0.config.client_secret);
+        Ok((!id.is_empty()).then(|| OAuthClient { id: id.clone(), secret: secret.clone() }))
     }
 
-    /// Asks GitHub where the App is installed, and keeps the answer.
-    pub async fn refresh_installations(&self) -> Result<(), ConnectionError> {
-        Ok(())
+    fn given_token(&self) -> Option<SecretString> {
+        not_empty(&self.0.config.token)
     }
+}
+
+fn not_empty(secret: &SecretString) -> Option<SecretString> {
+    (!secret.expose_secret().is_empty()).then(|| secret.clone())
 }

@@ -1,12 +1,15 @@
 //! All SQL, one file a table. Functions take an executor, so that the caller owns the transaction.
 
+pub mod accounts;
 pub mod agent_runs;
 pub mod answers;
 pub mod attempts;
 pub mod changes;
 pub mod deliveries;
+pub mod github_app;
 pub mod github_threads;
 pub mod idempotency;
+pub mod installations;
 mod job_counts;
 mod jobs;
 pub mod lanes;

@@ -14,20 +14,22 @@ fn person(id: Uuid, login: String, role: &str) -> Result<Person> {
     Ok(Person { id: UserId::from_uuid(id), login, role: role.parse().map_err(unreadable)? })
 }
 
+/// Nobody where this person may not, or no longer, come in.
 pub async fn find(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<Person>> {
-    sqlx::query!("SELECT id, login, role FROM users WHERE id = $1", id.as_uuid())
+    sqlx::query!("SELECT id, login, role FROM users WHERE id = $1 AND is_admitted", id.as_uuid())
         .fetch_optional(db)
         .await?
         .map(|row| person(row.id, row.login, &row.role))
         .transpose()
 }
 
-/// The person with this login, made with `role` where there is none yet; an existing role stays.
+/// The person with this login, made with `role` where there is none yet; an existing role stays. For whoever has the machine:
+/// the person may come in from now on.
 pub async fn find_or_create(db: impl PgExecutor<'_>, login: &str, role: Role) -> Result<Person> {
     let id = UserId::new();
     let row = sqlx::query!(
         "INSERT INTO users (id, login, role) VALUES ($1, $2, $3)
-         ON CONFLICT ON CONSTRAINT users_login DO UPDATE SET login = excluded.login
+         ON CONFLICT ON CONSTRAINT users_login DO UPDATE SET is_admitted = true, removed_at = NULL
          RETURNING id, login, role",
         id.as_uuid(),
         login,
@@ -93,7 +95,9 @@ pub enum LinkUse {
 pub async fn use_sign_in_link(db: &sqlx::PgPool, token: &SecretHash) -> Result<LinkUse> {
     let user = sqlx::query_scalar!(
         "UPDATE sign_in_links SET used_at = now()
-         WHERE token_hash = $1 AND used_at IS NULL AND expires_at > now() RETURNING user_id",
+         WHERE token_hash = $1 AND used_at IS NULL AND expires_at > now()
+             AND EXISTS (SELECT FROM users WHERE id = user_id AND is_admitted)
+         RETURNING user_id",
         &token[..],
     )
     .fetch_optional(db)
@@ -174,7 +178,7 @@ pub async fn by_token(db: impl PgExecutor<'_>, token: &SecretHash) -> Result<Opt
              WHERE token_hash = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
          )
          SELECT users.id, login, role FROM users JOIN api_tokens ON api_tokens.user_id = users.id
-         WHERE token_hash = $1",
+         WHERE token_hash = $1 AND is_admitted",
         &token[..],
     )
     .fetch_optional(db)

@@ -316,7 +316,9 @@ impl Payload {
         let action = self.action.as_deref().unwrap_or_default();
         Some(match (name, action) {
             ("ping", _) => What::Ping,
-            ("installation" | "installation_repositories" | "installation_target", _) => What::InstallationChanged,
+            ("installation" | "installation_repositories" | "installation_target", _) => {
+                What::InstallationChanged
+            }
             ("issue_comment", "created") => {
                 What::Comment { thread: self.thread()?, comment: self.comment()?.0 }
             }
@@ -381,7 +383,8 @@ mod tests {
 
     fn parse(name: &str, mut more: Value) -> Event {
         let fields = more.as_object_mut().unwrap();
-        fields.insert("repository".to_owned(), json!({ "full_name": "ada/orchard", "default_branch": "main" }));
+        fields
+            .insert("repository".to_owned(), json!({ "full_name": "ada/orchard", "default_branch": "main" }));
         fields.insert("sender".to_owned(), json!({ "id": 1, "login": "ada", "type": "User" }));
         Event::parse(name, more.to_string().as_bytes()).unwrap()
     }
@@ -393,7 +396,8 @@ mod tests {
     #[test]
     fn a_comment_comes_with_its_thread() {
         let comment = json!({ "id": 5, "body": "@millrace go", "user": { "id": 1, "login": "ada" } });
-        let event = parse("issue_comment", json!({ "action": "created", "issue": issue(), "comment": comment }));
+        let event =
+            parse("issue_comment", json!({ "action": "created", "issue": issue(), "comment": comment }));
         assert_eq!((event.number(), event.subject().as_deref()), (Some(7), Some("comment 5")));
         let What::Comment { thread, comment } = event.what else { panic!("{event:?}") };
         assert_eq!((thread.title.as_str(), thread.body.as_str(), thread.is_pull()), ("Apples", "", false));
@@ -412,9 +416,13 @@ mod tests {
 
     #[test]
     fn a_pull_request_has_branches() {
-        let branch = |name: &str| json!({ "ref": name, "sha": "abc", "repo": { "full_name": "ada/orchard" } });
+        let branch =
+            |name: &str| json!({ "ref": name, "sha": "abc", "repo": { "full_name": "ada/orchard" } });
         let pull = json!({ "number": 8, "title": "Pears", "head": branch("pears"), "base": branch("main") });
-        let event = parse("pull_request", json!({ "action": "labeled", "pull_request": pull, "label": { "name": "millrace" } }));
+        let event = parse(
+            "pull_request",
+            json!({ "action": "labeled", "pull_request": pull, "label": { "name": "millrace" } }),
+        );
         let What::Labeled { thread, label } = event.what else { panic!() };
         let ThreadKind::Pull(Some(branches)) = thread.kind else { panic!() };
         assert_eq!((label.as_str(), branches.head.name.as_str()), ("millrace", "pears"));

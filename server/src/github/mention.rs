@@ -164,7 +164,10 @@ mod tests {
     #[test]
     fn the_prompt_is_what_follows_as_it_was_written() {
         assert_eq!(prompt("@millrace fix the *flaky* test").as_deref(), Some("fix the *flaky* test"));
-        assert_eq!(prompt("Hello.\n\n@Millrace, fix\n\n```sh\nmake\n```\n").as_deref(), Some("fix\n\n```sh\nmake\n```"));
+        assert_eq!(
+            prompt("Hello.\n\n@Millrace, fix\n\n```sh\nmake\n```\n").as_deref(),
+            Some("fix\n\n```sh\nmake\n```")
+        );
         assert_eq!(prompt("- [ ] (@millrace: `x` <b>&amp;</b>)").as_deref(), Some("`x` <b>&amp;</b>)"));
         assert_eq!(prompt("@millrace").as_deref(), Some(""));
         assert_eq!(prompt("**@millrace** go").as_deref(), Some("go"));
@@ -245,7 +248,10 @@ mod tests {
         ] {
             assert_eq!(find(text, "millrace"), Some(Ok(Mention::Command(command))), "{text}");
         }
-        assert_eq!(prompt("@millrace cancel the timer on unmount").as_deref(), Some("cancel the timer on unmount"));
+        assert_eq!(
+            prompt("@millrace cancel the timer on unmount").as_deref(),
+            Some("cancel the timer on unmount")
+        );
     }
 
     proptest::proptest! {

@@ -1,10 +1,15 @@
 //! GitHub as it is, without anything of Millrace's: what it sends, what it can be asked, and who may ask.
 
+mod app_auth;
 mod client;
 pub mod event;
+pub mod manifest;
 pub mod mention;
+mod oauth;
 mod repository;
 pub mod signature;
 
+pub use app_auth::{AppInstallation, AppKey, InstallationToken, KeyError, Permissions};
 pub use client::{Annotation, Client, GitHub, GitHubError, HookDelivery, PullState, RateLimit, Said};
+pub use oauth::{ExchangeError, GitHubAccount, OAuthClient};
 pub use repository::RepositoryName;

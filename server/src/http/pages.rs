@@ -19,25 +19,33 @@ use crate::backend::Server;
 pub(super) struct Pages {
     backend: Arc<dyn Backend>,
     assets: SiteAssets,
+    /// Where GitHub is: one page has a form for it.
+    github: Arc<str>,
 }
 
 impl Pages {
     pub(super) fn new(server: Arc<Server>, assets: SiteAssets) -> Self {
         // Leptos runs what a page loads on this. The only error is that an earlier router has done it already.
         let _ = any_spawner::Executor::init_tokio();
-        Self { backend: server, assets }
+        let github = server.config.github.url.origin().ascii_serialization().into();
+        Self { backend: server, assets, github }
     }
 
     /// Renders a page completely before the first byte, so that it works without the WASM and has the right status.
     pub(super) async fn render(State(pages): State<Self>, request: Request<Body>) -> Response {
+        let path = request.uri().path().to_owned();
         let context = {
             let backend = Arc::clone(&pages.backend);
+            let forms = if path == "/settings/github" {
+                format!("'self' {}", pages.github)
+            } else {
+                "'self'".to_owned()
+            };
             move || {
                 provide_context(Arc::clone(&backend));
-                forbid_foreign_scripts();
+                forbid_what_is_foreign(&forms);
             }
         };
-        let path = request.uri().path().to_owned();
         let shell = move || app::shell(pages.assets.clone(), &path, theme());
         leptos_axum::render_app_async_with_context(context, shell)(request).await
     }
@@ -66,12 +74,12 @@ async fn with_true_status(response: Response) -> Response {
 }
 
 /// Only scripts that carry this page's nonce run, and what they import. `wasm-unsafe-eval` allows compiling WASM and
-/// nothing else. The virtual list positions its rows with style attributes.
-fn forbid_foreign_scripts() {
+/// nothing else. The virtual list positions its rows with style attributes. `forms` is where forms may be posted.
+fn forbid_what_is_foreign(forms: &str) {
     let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else { return };
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; connect-src 'self'; \
-         style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \
+         style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; form-action {forms}; base-uri 'none'; \
          frame-ancestors 'none'"
     );
     if let Ok(policy) = HeaderValue::from_str(&policy) {

@@ -15,11 +15,11 @@ use tower_http::{
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 
 use super::{
-    address, agents, board_stream, changes, deliveries, error, guard, health, job_stream, lanes,
+    address, agents, board_stream, changes, connect, deliveries, error, guard, health, job_stream, lanes,
     limit::{self, Limits},
-    metrics, openapi, output,
+    metrics, oauth, openapi, output,
     pages::Pages,
-    rest, runners, schedules, session,
+    rest, runners, schedules, session, sessions,
     site::Site,
     tokens, webhooks,
 };
@@ -38,6 +38,8 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
     // Where somebody says who they are.
     let sign_in = Router::new()
         .route("/session", post(session::sign_in))
+        .route("/auth/github", get(oauth::begin))
+        .route("/auth/github/callback", get(oauth::finish))
         .method_not_allowed_fallback(rest::wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&limits), limit::failures))
         .with_state(Arc::clone(&server));
@@ -51,6 +53,13 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .layer(middleware::from_fn_with_state(Arc::clone(&limits), limit::failures))
         .layer(middleware::from_fn(metrics::measure))
         .layer(TraceLayer::new_for_http())
+        .with_state(Arc::clone(&server));
+
+    // Where GitHub sends an owner's browser back to.
+    let connecting = Router::new()
+        .route("/settings/github/created", get(connect::created))
+        .route("/settings/github/installed", get(connect::installed))
+        .method_not_allowed_fallback(rest::wrong_method)
         .with_state(Arc::clone(&server));
 
     // With their descriptions, which become one document.
@@ -79,6 +88,8 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .routes(routes!(runners::undrain_runner))
         .routes(routes!(schedules::list_schedules, schedules::create_schedule))
         .routes(routes!(schedules::delete_schedule))
+        .routes(routes!(sessions::list_sessions, sessions::end_sessions))
+        .routes(routes!(sessions::end_session))
         .routes(routes!(tokens::list_tokens, tokens::create_token))
         .routes(routes!(tokens::delete_token))
         .split_for_parts();
@@ -127,6 +138,7 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
     let server_config = Arc::new(server.config.server.clone());
     Ok(Router::new()
         .merge(sign_in)
+        .merge(connecting)
         .merge(api)
         .merge(openapi::routes(document)?)
         .merge(functions)

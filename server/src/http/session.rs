@@ -6,7 +6,7 @@ use app::model::{ApiError, Person, UserId};
 use axum::{
     Extension, Form,
     extract::{Request, State},
-    http::{header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
@@ -18,13 +18,16 @@ use tower_sessions::Session;
 use super::{KnownTokens, error::Problem, limit::NotAuthenticated};
 use crate::{
     backend::Server,
-    db::people::{self, LinkUse},
+    db::{
+        people::{self, LinkUse},
+        sessions,
+    },
     lifecycle::away,
     secret,
 };
 
-/// The session's entry that holds the person's id.
-const PERSON: &str = "person";
+/// What a browser says of itself is kept up to so many characters.
+const USER_AGENT_CHARS: usize = 300;
 
 /// The person behind a request. A token goes before a cookie; a wrong token is not made good by a cookie.
 pub async fn authenticate(db: &PgPool, known: &KnownTokens, request: &Parts) -> Result<Person, ApiError> {
@@ -40,8 +43,35 @@ pub async fn authenticate(db: &PgPool, known: &KnownTokens, request: &Parts) -> 
         return Ok(person);
     }
     let session = request.extensions.get::<Session>().ok_or(ApiError::SignIn)?;
-    let id: Option<UserId> = session.get(PERSON).await.map_err(session_failed)?;
-    people::find(db, id.ok_or(ApiError::SignIn)?).await.map_err(away)?.ok_or(ApiError::SignIn)
+    let id = person(session).await?.ok_or(ApiError::SignIn)?;
+    people::find(db, id).await.map_err(away)?.ok_or(ApiError::SignIn)
+}
+
+/// Whose session it is.
+pub(super) async fn person(session: &Session) -> Result<Option<UserId>, ApiError> {
+    session.get(sessions::PERSON).await.map_err(session_failed)
+}
+
+/// Signs somebody in. The session gets a new id: one that somebody planted before is worth nothing afterwards.
+pub(super) async fn begin(session: &Session, user: UserId, headers: &HeaderMap) -> Result<(), ApiError> {
+    session.cycle_id().await.map_err(session_failed)?;
+    session.clear().await;
+    session.insert(sessions::PERSON, user).await.map_err(session_failed)?;
+    if let Some(user_agent) = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()) {
+        let user_agent: String = user_agent.chars().take(USER_AGENT_CHARS).collect();
+        session.insert(sessions::USER_AGENT, user_agent).await.map_err(session_failed)?;
+    }
+    Ok(())
+}
+
+/// Takes an entry out of the session: it can be used once, by this browser.
+pub(super) async fn take(
+    server: &Server,
+    session: &Session,
+    entry: &str,
+) -> Result<Option<serde_json::Value>, ApiError> {
+    let Some(id) = session.id() else { return Ok(None) };
+    sessions::take(server.lifecycle.db(), &id, entry).await.map_err(away)
 }
 
 /// Ends the session of a request.
@@ -52,7 +82,7 @@ pub async fn sign_out(request: &Parts) -> Result<(), ApiError> {
     }
 }
 
-fn session_failed(error: tower_sessions::session::Error) -> ApiError {
+pub(crate) fn session_failed(error: tower_sessions::session::Error) -> ApiError {
     tracing::warn!(%error, "a session could not be read or written");
     ApiError::Unavailable("The database is away for a moment. Nothing was lost; please try again.".to_owned())
 }
@@ -66,6 +96,7 @@ pub(super) struct SignIn {
 pub(super) async fn sign_in(
     State(server): State<Arc<Server>>,
     session: Session,
+    headers: HeaderMap,
     Form(form): Form<SignIn>,
 ) -> Result<Response, Problem> {
     let hash = secret::hash(&form.token);
@@ -75,9 +106,7 @@ pub(super) async fn sign_in(
         LinkUse::Expired => return Ok(not_signed_in("expired")),
         LinkUse::Unknown => return Ok(not_signed_in("invalid")),
     };
-    // A new id: one that somebody planted before the sign-in is worth nothing afterwards.
-    session.cycle_id().await.map_err(session_failed)?;
-    session.insert(PERSON, user).await.map_err(session_failed)?;
+    begin(&session, user, &headers).await?;
     tracing::info!(user.id = %user, "signed in by link");
     Ok(Redirect::to("/").into_response())
 }

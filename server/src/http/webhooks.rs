@@ -32,10 +32,7 @@ const REFUSED_PER_MINUTE: i64 = 30;
 const REFUSED_BYTES: usize = 64 << 10;
 
 /// Takes a delivery of a webhook.
-pub(super) async fn github(
-    State(server): State<Arc<Server>>,
-    request: Request,
-) -> Result<Response, Problem> {
+pub(super) async fn github(State(server): State<Arc<Server>>, request: Request) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let Ok(body) = Bytes::from_request(request, &()).await else {
         return Err(Problem::webhook_too_large());
@@ -57,25 +54,30 @@ pub(super) async fn github(
             Some(_) => "It was signed with another secret, or changed on the way.",
         };
         let cut = &body[..body.len().min(REFUSED_BYTES)];
-        keep_refused(&server, DeliveryId::from_uuid(Uuid::now_v7()), event, cut, Verdict::BadSignature, detail).await?;
+        keep_refused(
+            &server,
+            DeliveryId::from_uuid(Uuid::now_v7()),
+            event,
+            cut,
+            Verdict::BadSignature,
+            detail,
+        )
+        .await?;
         return Err(Problem::wrong_signature(detail));
     }
     accept(&server, &headers, event, &body).await
 }
 
 /// Keeps what GitHub has signed.
-async fn accept(
-    server: &Server,
-    headers: &HeaderMap,
-    event: &str,
-    body: &[u8],
-) -> Result<Response, Problem> {
+async fn accept(server: &Server, headers: &HeaderMap, event: &str, body: &[u8]) -> Result<Response, Problem> {
     let id = header(headers, "x-github-delivery").unwrap_or_default();
     let delivery = Uuid::parse_str(id).ok().map(DeliveryId::from_uuid);
     let parsed = match (event, delivery) {
         ("", _) => Err("The header X-GitHub-Event is missing, so nobody knows what it tells.".to_owned()),
         (_, None) => Err("The header X-GitHub-Delivery holds no id.".to_owned()),
-        (_, Some(id)) => Event::parse(event, body).map(|event| (id, event)).map_err(|error| wrong_body(body, &error)),
+        (_, Some(id)) => {
+            Event::parse(event, body).map(|event| (id, event)).map_err(|error| wrong_body(body, &error))
+        }
     };
     let (id, parsed) = match parsed {
         Ok(parsed) => parsed,
@@ -124,9 +126,7 @@ async fn keep_refused(
         payload,
     };
     let per_minute = if verdict == Verdict::BadSignature { REFUSED_PER_MINUTE } else { i64::MAX };
-    deliveries::add_refused(server.lifecycle.db(), &new, verdict, detail, per_minute)
-        .await
-        .map_err(away)?;
+    deliveries::add_refused(server.lifecycle.db(), &new, verdict, detail, per_minute).await.map_err(away)?;
     Ok(())
 }
 
@@ -153,5 +153,7 @@ fn id_of(body: &[u8]) -> DeliveryId {
 
 fn unavailable(error: ConnectionError) -> Problem {
     tracing::warn!(%error, "a delivery could not be checked");
-    Problem::from(ApiError::Unavailable("Millrace cannot check deliveries for a moment. Send it again.".to_owned()))
+    Problem::from(ApiError::Unavailable(
+        "Millrace cannot check deliveries for a moment. Send it again.".to_owned(),
+    ))
 }

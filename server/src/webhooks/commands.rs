@@ -48,7 +48,8 @@ impl Webhooks {
 
     fn help(&self) -> String {
         let handle = &self.config.github.mention;
-        let agents = self.rules.agents.iter().map(|agent| format!("`{agent}`")).collect::<Vec<_>>().join(", ");
+        let agents =
+            self.rules.agents.iter().map(|agent| format!("`{agent}`")).collect::<Vec<_>>().join(", ");
         format!(
             "`@{handle} fix the flaky test` starts a coding agent here. Before the text there may be `agent=`, `model=`, \
              `priority=` (`critical`, `high`, `normal`, `low`) and `base=` (the branch to begin from).\n\n\
@@ -61,7 +62,10 @@ impl Webhooks {
 
     fn status(&self, jobs: &[Job]) -> String {
         if jobs.is_empty() {
-            return format!("There are no jobs here yet. `@{} help` says how to ask for one.", self.config.github.mention);
+            return format!(
+                "There are no jobs here yet. `@{} help` says how to ask for one.",
+                self.config.github.mention
+            );
         }
         let latest = &jobs[jobs.len().saturating_sub(TOLD)..];
         latest.iter().rev().fold("How it stands, the latest first:\n\n".to_owned(), |mut text, job| {

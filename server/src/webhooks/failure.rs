@@ -40,7 +40,7 @@ impl From<ConnectionError> for Failure {
     fn from(error: ConnectionError) -> Self {
         match error {
             ConnectionError::GitHub(error) => error.into(),
-            ConnectionError::Database(error) => error.into(),
+            error @ ConnectionError::Database(_) => Self::later(error.to_string()),
             error => Self::Final(error.to_string()),
         }
     }
@@ -55,7 +55,9 @@ impl From<sqlx::Error> for Failure {
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         match error {
-            ApiError::Unavailable(_) | ApiError::Unreachable | ApiError::Internal => Self::later(error.to_string()),
+            ApiError::Unavailable(_) | ApiError::Unreachable | ApiError::Internal => {
+                Self::later(error.to_string())
+            }
             error => Self::Final(error.to_string()),
         }
     }

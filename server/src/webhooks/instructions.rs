@@ -21,7 +21,10 @@ pub(super) struct Instructions {
 }
 
 impl Instructions {
-    pub async fn read(client: &Client, repository: &RepositoryName) -> Result<Result<Self, Mistake>, Failure> {
+    pub async fn read(
+        client: &Client,
+        repository: &RepositoryName,
+    ) -> Result<Result<Self, Mistake>, Failure> {
         let text = client.file(repository, FILE).await?.unwrap_or_default();
         Ok(Self::parse(&text))
     }

@@ -138,7 +138,9 @@ impl Webhooks {
             }
         };
         let (review, lines, asked) = match &case.event.what {
-            What::Comment { comment, .. } => (None, None, Some(Asked { place: AskedIn::Comment, id: comment.id })),
+            What::Comment { comment, .. } => {
+                (None, None, Some(Asked { place: AskedIn::Comment, id: comment.id }))
+            }
             What::ReviewComment { comment, lines, .. } => {
                 (None, Some(lines), Some(Asked { place: AskedIn::ReviewComment, id: comment.id }))
             }
@@ -168,7 +170,12 @@ impl Webhooks {
     }
 
     /// Whether the same was asked for already: a new issue with the label is told of twice, as new and as labelled.
-    async fn already(&self, case: &Case<'_>, first: JobId, reason: Reason) -> Result<Option<Settled>, Failure> {
+    async fn already(
+        &self,
+        case: &Case<'_>,
+        first: JobId,
+        reason: Reason,
+    ) -> Result<Option<Settled>, Failure> {
         if case.claimed.replays > 0 {
             return Ok(None);
         }
@@ -178,7 +185,8 @@ impl Webhooks {
             Reason::Given => github_threads::unfinished(db, first).await?.pop(),
             Reason::Mentioned | Reason::Reviewed => None,
         };
-        let settled = |job: Job| Settled::new(Verdict::Duplicate, "There is a job for it already.").about(job.id);
+        let settled =
+            |job: Job| Settled::new(Verdict::Duplicate, "There is a job for it already.").about(job.id);
         Ok(job.map(settled))
     }
 
@@ -187,14 +195,19 @@ impl Webhooks {
         let traffic = github_threads::traffic(self.lifecycle.db(), first).await?;
         let limit = self.config.github.jobs_per_thread_per_hour.get();
         let why = if traffic.within_hour >= limit {
-            format!("This thread has asked for {limit} jobs within an hour, which is as many as it may. Ask again later.")
+            format!(
+                "This thread has asked for {limit} jobs within an hour, which is as many as it may. Ask again later."
+            )
         } else if traffic.in_all >= DEPTH {
-            format!("This conversation has {DEPTH} jobs, which is as many as it may have. Begin another one in a new issue.")
+            format!(
+                "This conversation has {DEPTH} jobs, which is as many as it may have. Begin another one in a new issue."
+            )
         } else {
             return Ok(None);
         };
         // Once within the hour: who asks may be a program.
-        let marker = format!("<!-- millrace:loop-guard={} -->", case.claimed.received_at.format("%Y-%m-%dT%H"));
+        let marker =
+            format!("<!-- millrace:loop-guard={} -->", case.claimed.received_at.format("%Y-%m-%dT%H"));
         self.say(case, number, &marker, &why).await?;
         Ok(Some(Settled::new(Verdict::LoopGuard, why)))
     }
@@ -202,7 +215,8 @@ impl Webhooks {
     /// Where the work on a pull request begins and goes, or why there is none.
     fn place_in(&self, case: &Case<'_>, branches: Branches, goes_on: bool) -> Result<Place, String> {
         let Branches { head, base } = branches;
-        let (number, base, head_sha) = (case.event.number().unwrap_or_default(), Some(base.name), Some(head.sha));
+        let (number, base, head_sha) =
+            (case.event.number().unwrap_or_default(), Some(base.name), Some(head.sha));
         let is_own = head.repo.is_some_and(|repo| repo.full_name == *case.repository);
         match (is_own, self.config.github.forks) {
             // Its jobs have their branch already.
@@ -243,7 +257,8 @@ impl Webhooks {
         let Some(first) = github_threads::of_branch(db, &address, branch).await? else {
             return not_for_us("The branch is not Millrace's.");
         };
-        let Some(OwnedJob { job: last, owner: Some(owner) }) = github_threads::last_job(db, first).await? else {
+        let Some(OwnedJob { job: last, owner: Some(owner) }) = github_threads::last_job(db, first).await?
+        else {
             return not_for_us("Whoever asked for the work is not known any more.");
         };
         if case.claimed.replays == 0
@@ -257,7 +272,9 @@ impl Webhooks {
         if let Some(number) = check.pull_request() {
             let pull = client.pull_state(case.repository, number).await?;
             if pull.state != "open" || pull.branches.head.sha != check.head_sha {
-                return not_for_us("The pull request is closed, or has newer commits than the one that was checked.");
+                return not_for_us(
+                    "The pull request is closed, or has newer commits than the one that was checked.",
+                );
             }
         }
         let number = check.pull_request().or(thread_number);

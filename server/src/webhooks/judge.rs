@@ -28,8 +28,9 @@ pub(super) struct Case<'a> {
 impl Webhooks {
     /// What came of a delivery. None: it made a job, and its verdict was written together with that.
     pub(super) async fn judge(&self, claimed: &Claimed) -> Result<Option<Settled>, Failure> {
-        let event = Event::parse(&claimed.event, &claimed.payload)
-            .map_err(|error| Failure::Final(format!("The body is not what GitHub's documentation says: {error}.")))?;
+        let event = Event::parse(&claimed.event, &claimed.payload).map_err(|error| {
+            Failure::Final(format!("The body is not what GitHub's documentation says: {error}."))
+        })?;
         if let What::InstallationChanged = event.what {
             self.connection.refresh_installations().await?;
             return Ok(Some(Settled::new(Verdict::Answered, "The list of repositories was renewed.")));
@@ -47,7 +48,9 @@ impl Webhooks {
         };
         let login = match self.connection.own_login().await {
             Ok(login) => login,
-            Err(error @ (ConnectionError::GitHub(_) | ConnectionError::Database(_))) => return Err(error.into()),
+            Err(error @ (ConnectionError::GitHub(_) | ConnectionError::Database(_))) => {
+                return Err(error.into());
+            }
             Err(error) => return Err(Failure::Final(error.to_string())),
         };
         let names = Names { login: &login, ..names };
@@ -72,7 +75,9 @@ impl Webhooks {
         }
         match wish {
             Wish::Nothing(why) => Ok(Some(Settled::new(Verdict::NotForUs, why))),
-            Wish::Mistake { thread, mistake } => self.tell_mistake(&case, thread.number, &mistake.0).await.map(Some),
+            Wish::Mistake { thread, mistake } => {
+                self.tell_mistake(&case, thread.number, &mistake.0).await.map(Some)
+            }
             Wish::Command { thread, command } => self.command(&case, thread, command).await.map(Some),
             Wish::Work { thread, ask, reason } => self.work_in(&case, thread, ask, reason).await,
             Wish::Round(check) => self.round(&case, check, &login).await,
@@ -85,7 +90,8 @@ impl Webhooks {
         let login = &case.sender.login;
         if case.sender.is_bot() {
             let is_listed = self.config.github.bots.iter().any(|bot| bot.eq_ignore_ascii_case(login));
-            let why = format!("{login} is a bot, and not one of those under `bots` in [github] of Leptos.toml.");
+            let why =
+                format!("{login} is a bot, and not one of those under `bots` in [github] of Leptos.toml.");
             return Ok((!is_listed).then(|| Settled::new(Verdict::NotAllowed, why)));
         }
         let client = self.connection.client(case.repository, Purpose::Read).await?;
@@ -93,7 +99,8 @@ impl Webhooks {
             Ok(may) => may,
             Err(error) if error.may_pass() => return Err(error.into()),
             Err(error) => {
-                let why = format!("GitHub does not say whether {login} may write to {}: {error}.", case.repository);
+                let why =
+                    format!("GitHub does not say whether {login} may write to {}: {error}.", case.repository);
                 return Ok(Some(Settled::new(Verdict::NotAllowed, why)));
             }
         };

@@ -57,7 +57,8 @@ async fn look(
     }
     let ids: Vec<Uuid> = failed.iter().map(|delivery| delivery.guid).collect();
     let known = deliveries::known(lifecycle.db(), &ids).await?;
-    let missed: Vec<&HookDelivery> = failed.iter().filter(|delivery| !known.contains(&delivery.guid)).collect();
+    let missed: Vec<&HookDelivery> =
+        failed.iter().filter(|delivery| !known.contains(&delivery.guid)).collect();
     for delivery in &missed {
         client.deliver_again(delivery).await?;
     }
@@ -71,7 +72,9 @@ fn never_arrived(tries: Vec<HookDelivery>) -> Vec<HookDelivery> {
     for delivery in tries {
         by_id.entry(delivery.guid).or_default().push(delivery);
     }
-    let is_missed = |tries: &Vec<HookDelivery>| tries.iter().all(|delivery| !delivery.has_arrived() && !delivery.redelivery);
+    let is_missed = |tries: &Vec<HookDelivery>| {
+        tries.iter().all(|delivery| !delivery.has_arrived() && !delivery.redelivery)
+    };
     let mut missed: Vec<HookDelivery> =
         by_id.into_values().filter(is_missed).filter_map(|mut tries| tries.pop()).collect();
     missed.sort_by_key(|delivery| (delivery.delivered_at, delivery.id));

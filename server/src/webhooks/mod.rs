@@ -120,7 +120,9 @@ impl Webhooks {
         while let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
             free.push(slot);
         }
-        let Some(limit) = i64::try_from(free.len()).ok().filter(|limit| *limit > 0) else { return Vec::new() };
+        let Some(limit) = i64::try_from(free.len()).ok().filter(|limit| *limit > 0) else {
+            return Vec::new();
+        };
         match deliveries::claim(self.lifecycle.db(), limit, LEASE).await {
             Ok(claimed) => claimed.into_iter().zip(free).collect(),
             Err(error) => {

@@ -31,16 +31,22 @@ pub(super) struct Material<'a> {
 /// What is to be done where nobody said it in words.
 pub(super) fn request(thread: &Thread) -> String {
     let (kind, number) = (kind(thread), thread.number);
-    format!("Do what {kind} #{number} asks for: its title, its text and its conversation, quoted below, say what is wanted.")
+    format!(
+        "Do what {kind} #{number} asks for: its title, its text and its conversation, quoted below, say what is wanted."
+    )
 }
 
 pub(super) fn review_request(number: i64) -> String {
-    format!("A review of pull request #{number} wants changes. Make those that it asks for; it is quoted below.")
+    format!(
+        "A review of pull request #{number} wants changes. Make those that it asks for; it is quoted below."
+    )
 }
 
 pub(super) fn round_request(check: &Check) -> String {
     let name = one_line(&check.name);
-    format!("The check \"{name}\" failed on this branch. Find out why, and mend it; what it said is quoted below.")
+    format!(
+        "The check \"{name}\" failed on this branch. Find out why, and mend it; what it said is quoted below."
+    )
 }
 
 /// The whole prompt. `request` comes first, as it was written.
@@ -52,7 +58,12 @@ pub(super) fn write(request: &str, material: &Material<'_>) -> String {
     );
     if let Some(thread) = material.thread {
         let (kind, number) = (kind(thread), thread.number);
-        quote(&mut prompt, &format!("Title of {kind} #{number} of {}", material.repository), &thread.title, BODY);
+        quote(
+            &mut prompt,
+            &format!("Title of {kind} #{number} of {}", material.repository),
+            &thread.title,
+            BODY,
+        );
         quote(&mut prompt, &format!("Its text, by {}", name(&thread.author)), &thread.body, BODY);
     }
     if let Some(lines) = material.lines {
@@ -68,9 +79,11 @@ pub(super) fn write(request: &str, material: &Material<'_>) -> String {
     }
     if let Some((check, annotations)) = material.check {
         quote(&mut prompt, "The check that failed", &check.name, HUNK);
-        for (heading, text) in
-            [("Its title", &check.output.title), ("Its summary", &check.output.summary), ("Its details", &check.output.text)]
-        {
+        for (heading, text) in [
+            ("Its title", &check.output.title),
+            ("Its summary", &check.output.summary),
+            ("Its details", &check.output.text),
+        ] {
             quote(&mut prompt, heading, text, OUTPUT);
         }
         quote(&mut prompt, "The lines that it complains about", &complaints(annotations), OUTPUT);
@@ -100,7 +113,8 @@ fn conversation(prompt: &mut String, material: &Material<'_>) {
         left = rest;
         let mut text = String::new();
         let author = said.user.as_ref().map_or("somebody", |user| user.login.as_str());
-        let about = said.path.as_deref().map(|path| format!(", about {}", one_line(path))).unwrap_or_default();
+        let about =
+            said.path.as_deref().map(|path| format!(", about {}", one_line(path))).unwrap_or_default();
         let at = said.created_at.format("%Y-%m-%d %H:%M UTC");
         quote(&mut text, &format!("{}, {at}{about}", name(author)), body, BODY);
         told.push(text);
@@ -155,7 +169,9 @@ mod tests {
             "action": "opened",
             "issue": { "number": 7, "title": title, "body": body, "user": { "id": 1, "login": "eve" } },
         });
-        let What::Opened(thread) = Event::parse("issues", event.to_string().as_bytes()).unwrap().what else { panic!() };
+        let What::Opened(thread) = Event::parse("issues", event.to_string().as_bytes()).unwrap().what else {
+            panic!()
+        };
         thread
     }
 

@@ -13,10 +13,20 @@ pub(super) enum Wish<'a> {
     /// Nothing, for this reason.
     Nothing(String),
     /// A job.
-    Work { thread: &'a Thread, ask: mention::Ask, reason: Reason },
-    Command { thread: &'a Thread, command: Command },
+    Work {
+        thread: &'a Thread,
+        ask: mention::Ask,
+        reason: Reason,
+    },
+    Command {
+        thread: &'a Thread,
+        command: Command,
+    },
     /// It cannot be understood.
-    Mistake { thread: &'a Thread, mistake: Mistake },
+    Mistake {
+        thread: &'a Thread,
+        mistake: Mistake,
+    },
     /// A check failed: one more round, if the branch is Millrace's.
     Round(&'a Check),
 }
@@ -54,7 +64,8 @@ impl Names<'_> {
 pub(super) fn wish<'a>(event: &'a Event, names: Names<'_>) -> Wish<'a> {
     match &event.what {
         What::Comment { thread, comment } => {
-            if comment.before.as_deref().is_some_and(|before| mention::find(before, names.mention).is_some()) {
+            if comment.before.as_deref().is_some_and(|before| mention::find(before, names.mention).is_some())
+            {
                 return Wish::Nothing("It mentioned Millrace before it was edited.".to_owned());
             }
             said(thread, &comment.body, Reason::Mentioned, names)
@@ -62,7 +73,9 @@ pub(super) fn wish<'a>(event: &'a Event, names: Names<'_>) -> Wish<'a> {
         What::ReviewComment { thread, comment, .. } => said(thread, &comment.body, Reason::Mentioned, names),
         What::Opened(thread) => said(thread, &thread.body, Reason::Opened, names),
         What::Review { thread, review } => match said(thread, &review.body, Reason::Mentioned, names) {
-            Wish::Nothing(_) if review.state.eq_ignore_ascii_case("changes_requested") && !review.body.contains(MARK) => {
+            Wish::Nothing(_)
+                if review.state.eq_ignore_ascii_case("changes_requested") && !review.body.contains(MARK) =>
+            {
                 Wish::Work { thread, ask: mention::Ask::default(), reason: Reason::Reviewed }
             }
             wish => wish,
@@ -105,7 +118,8 @@ mod tests {
 
     use super::*;
 
-    const NAMES: Names<'static> = Names { mention: "millrace", label: "millrace", login: "orchard-mill[bot]" };
+    const NAMES: Names<'static> =
+        Names { mention: "millrace", label: "millrace", login: "orchard-mill[bot]" };
 
     fn event(name: &str, fields: Value) -> Event {
         Event::parse(name, fields.to_string().as_bytes()).unwrap()
@@ -125,14 +139,16 @@ mod tests {
     #[test]
     fn each_event_asks_for_what_it_asks() {
         let issue = json!({ "number": 1, "title": "t", "body": "@millrace go" });
-        let comment = |body: &str| json!({ "action": "created", "issue": issue, "comment": { "id": 1, "body": body } });
+        let comment =
+            |body: &str| json!({ "action": "created", "issue": issue, "comment": { "id": 1, "body": body } });
         assert_eq!(kind("issue_comment", comment("@millrace go")), "Mentioned");
         assert_eq!(kind("issue_comment", comment("@millrace status")), "Status");
         assert_eq!(kind("issue_comment", comment("@millrace x=1")), "mistake");
         assert!(kind("issue_comment", comment("@millrace go <!-- millrace:job=1 -->")).contains("itself"));
         assert!(kind("issue_comment", comment("hello")).contains("does not mention"));
         assert_eq!(kind("issues", json!({ "action": "opened", "issue": issue })), "Opened");
-        let labeled = |label: &str| json!({ "action": "labeled", "issue": issue, "label": { "name": label } });
+        let labeled =
+            |label: &str| json!({ "action": "labeled", "issue": issue, "label": { "name": label } });
         assert_eq!(kind("issues", labeled("Millrace")), "Given");
         assert!(kind("issues", labeled("bug")).contains("not the one"));
         let assigned = |login: &str| json!({ "action": "assigned", "issue": issue, "assignee": { "id": 1, "login": login } });

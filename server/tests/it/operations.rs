@@ -14,7 +14,7 @@ async fn operations(app: &App) -> Operations {
 }
 
 fn server(app: &App) -> Arc<Server> {
-    Server::new(Arc::clone(&app.config), app.lifecycle.clone())
+    Server::new(Arc::clone(&app.config), app.lifecycle.clone(), app.connection.clone())
 }
 
 #[tokio::test]

@@ -1,36 +1,44 @@
-//! What belongs to a person: tokens for programs, and schedules.
+//! What belongs to a person: browsers, tokens for programs, and schedules. For owners also GitHub and who may come in.
 
+mod github;
+mod people;
 mod schedules;
+mod sessions;
 mod tokens;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 
-use self::{schedules::schedules, tokens::tokens};
-use super::error::ErrorPage;
+use self::{github::github, people::people, schedules::schedules, sessions::sessions, tokens::tokens};
+use super::{error::ErrorPage, github_problem::github_problem};
 use crate::{
     api, backend,
-    model::{ApiError, ApiToken, Schedule},
+    components::{Tone, notice},
+    model::{Accounts, ApiError, ApiToken, GitHubConnection, Person, Role, Schedule, SignedIn},
 };
+
+struct Settings {
+    me: Person,
+    /// What owners have.
+    installation: Option<(Result<GitHubConnection, ApiError>, Accounts)>,
+    signs_in_with_github: bool,
+    sessions: Vec<SignedIn>,
+    tokens: Vec<ApiToken>,
+    schedules: Vec<Schedule>,
+    repositories: Vec<String>,
+}
 
 #[component]
 pub fn SettingsPage() -> impl IntoView {
+    let problem = use_query_map().with_untracked(|query| query.get("github"));
+    let problem = problem.as_deref().and_then(github_problem);
     view! {
         <Title text="Settings" />
         <Suspense>
             {Suspend::new(async move {
                 match load().await {
-                    Ok((known, planned, repositories)) => {
-                        let now = backend::now();
-                        view! {
-                            <div class="page">
-                                <header class="page-head"><h1>"Settings"</h1></header>
-                                {tokens(known, now)}
-                                {schedules(planned, repositories, now)}
-                            </div>
-                        }
-                        .into_any()
-                    }
+                    Ok(settings) => page(settings, problem).into_any(),
                     Err(error) => view! { <ErrorPage title="The settings cannot be shown" error /> }.into_any(),
                 }
             })}
@@ -38,8 +46,41 @@ pub fn SettingsPage() -> impl IntoView {
     }
 }
 
-async fn load() -> Result<(Vec<ApiToken>, Vec<Schedule>, Vec<String>), ApiError> {
-    // Without them the person types the repository.
-    let repositories = api::repositories().await.unwrap_or_default();
-    Ok((api::tokens().await?, api::schedules().await?, repositories))
+fn page(settings: Settings, problem: Option<&'static str>) -> impl IntoView {
+    let now = backend::now();
+    let Settings { me, installation, signs_in_with_github, .. } = settings;
+    let installation = installation.map(|(connection, accounts)| {
+        view! {
+            {github(connection)}
+            {people(accounts, me.id, signs_in_with_github, now)}
+        }
+    });
+    view! {
+        <div class="page">
+            <header class="page-head"><h1>"Settings"</h1></header>
+            {problem.map(|problem| notice(Tone::Problem, problem))}
+            {installation}
+            {sessions(settings.sessions, now)}
+            {tokens(settings.tokens, now)}
+            {schedules(settings.schedules, settings.repositories, now)}
+        </div>
+    }
+}
+
+async fn load() -> Result<Settings, ApiError> {
+    let me = api::me().await?;
+    let installation = match me.role {
+        Role::Owner => Some((api::github().await, api::accounts().await?)),
+        Role::Member => None,
+    };
+    Ok(Settings {
+        me,
+        installation,
+        signs_in_with_github: backend::signs_in_with_github().await,
+        sessions: api::sessions().await?,
+        tokens: api::tokens().await?,
+        schedules: api::schedules().await?,
+        // Without them the person types the repository.
+        repositories: api::repositories().await.unwrap_or_default(),
+    })
 }

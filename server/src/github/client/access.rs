@@ -18,7 +18,9 @@ impl Client {
     pub async fn may_write(&self, repository: &RepositoryName, login: &str) -> Result<bool, GitHubError> {
         // A login is part of an address here, and comes from an event.
         let is_login = !login.is_empty()
-            && login.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '[' | ']'));
+            && login
+                .chars()
+                .all(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '[' | ']'));
         if !is_login {
             return Ok(false);
         }

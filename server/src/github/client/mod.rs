@@ -74,6 +74,15 @@ impl GitHub {
         Client { github: self.clone(), token: Some(token), identity: identity.into() }
     }
 
+    /// Sends a request that is not of the REST API, and reads the JSON that answers it.
+    pub async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, GitHubError> {
+        let response = request.send().await.map_err(GitHubError::away)?;
+        if !response.status().is_success() {
+            return Err(GitHubError::read(response).await);
+        }
+        parsed(&body(response).await?)
+    }
+
     /// Asks without any token.
     pub fn anonymous(&self) -> Client {
         Client { github: self.clone(), token: None, identity: "anonymous".to_owned() }
@@ -174,6 +183,16 @@ impl Client {
         body: &(impl Serialize + Sync),
     ) -> Result<T, GitHubError> {
         self.write(Method::PATCH, path, body).await
+    }
+
+    /// For what needs nothing but its address.
+    pub async fn without_body<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+    ) -> Result<T, GitHubError> {
+        let response = self.send(self.request(method, path)).await?;
+        parsed(&body(response).await?)
     }
 
     async fn write<T: DeserializeOwned>(

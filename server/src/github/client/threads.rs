@@ -85,7 +85,9 @@ impl Client {
             said.splice(0..0, page(last - 1).await?);
         }
         if issue.pull_request.is_some() {
-            let path = format!("/repos/{repository}/pulls/{number}/comments?sort=created&direction=desc&per_page={PAGE}");
+            let path = format!(
+                "/repos/{repository}/pulls/{number}/comments?sort=created&direction=desc&per_page={PAGE}"
+            );
             said.extend(self.get::<Vec<Said>>(&path).await?);
             said.sort_by_key(|said| said.created_at);
         }
@@ -101,11 +103,7 @@ impl Client {
     }
 
     /// A file at the tip of the default branch; none where there is none, or where it is no text. `path` is one of ours.
-    pub async fn file(
-        &self,
-        repository: &RepositoryName,
-        path: &str,
-    ) -> Result<Option<String>, GitHubError> {
+    pub async fn file(&self, repository: &RepositoryName, path: &str) -> Result<Option<String>, GitHubError> {
         let content: Content = match self.get(&format!("/repos/{repository}/contents/{path}")).await {
             Err(GitHubError::NotFound) => return Ok(None),
             content => content?,

@@ -7,6 +7,7 @@ use chrono::{TimeDelta, Utc};
 use millrace::{
     backend::Server,
     config::{self, Config, CustomAgentConfig, Overrides},
+    connection::Connection,
     db::{self, people},
     http,
     lifecycle::{self, Lifecycle},
@@ -46,6 +47,7 @@ const SETTINGS: [(&str, &str); 8] = [
 pub struct App {
     pub config: Arc<Config>,
     pub lifecycle: Lifecycle,
+    pub connection: Connection,
     /// A repository that jobs can use; `submit` does.
     pub repo: Repo,
     pub http: Client,
@@ -129,7 +131,8 @@ impl App {
         let lifecycle = connect(&config).await;
         let stop = CancellationToken::new();
         tokio::spawn(lifecycle::reconcile(lifecycle.clone(), Arc::clone(&config), stop.clone()));
-        let server = Server::new(Arc::clone(&config), lifecycle.clone());
+        let connection = Connection::new(&config, lifecycle.db().clone(), lifecycle.queue()).unwrap();
+        let server = Server::new(Arc::clone(&config), lifecycle.clone(), connection.clone());
         tokio::spawn(http::serve(server, listener, stop.clone()));
         let http = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -143,6 +146,7 @@ impl App {
         Self {
             config,
             lifecycle,
+            connection,
             repo,
             http,
             token,

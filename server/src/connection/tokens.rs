@@ -1,0 +1,108 @@
+//! Tokens of installations: one for each repository and purpose, which may do that and nothing more, in memory alone.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use chrono::{TimeDelta, Utc};
+use secrecy::SecretString;
+use tokio::sync::OnceCell;
+
+use super::{App, Connection, ConnectionError, Purpose};
+use crate::{
+    db::installations::{self, InstalledIn},
+    github::{GitHubError, InstallationToken, Permissions, RepositoryName},
+};
+
+/// Whoever gets a token can work with it for as long.
+const LEFT: TimeDelta = TimeDelta::minutes(5);
+/// Tokens that are over are forgotten when there are this many.
+const MANY: usize = 1024;
+
+/// Names of repositories in small letters, as GitHub compares them.
+type Key = (String, Purpose);
+/// Empty while somebody asks for it.
+type Asked = Arc<OnceCell<Result<InstallationToken, ConnectionError>>>;
+
+#[derive(Default)]
+pub(super) struct Tokens(Mutex<HashMap<Key, Asked>>);
+
+impl Tokens {
+    fn find(&self, key: Key) -> Asked {
+        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if tokens.len() >= MANY {
+            tokens.retain(|_, asked| !is_over(asked));
+        }
+        let asked = tokens.entry(key).or_default();
+        if is_over(asked) {
+            *asked = Asked::default();
+        }
+        Arc::clone(asked)
+    }
+}
+
+/// Refused, or near its end. One that is being asked for is neither.
+fn is_over(asked: &Asked) -> bool {
+    match asked.get() {
+        Some(Ok(token)) => token.expires_at - Utc::now() < LEFT,
+        Some(Err(_)) => true,
+        None => false,
+    }
+}
+
+impl Connection {
+    /// Of many that want the same, one asks, and all have its answer.
+    pub(super) async fn installation_token(
+        &self,
+        app: &App,
+        repository: &RepositoryName,
+        purpose: Purpose,
+    ) -> Result<SecretString, ConnectionError> {
+        let asked = app.tokens.find((repository.as_str().to_lowercase(), purpose));
+        let answer = asked.get_or_init(|| self.ask_token(app, repository, purpose)).await;
+        answer.as_ref().map(|token| token.token.clone()).map_err(Clone::clone)
+    }
+
+    /// What is known of the installations may be old: then GitHub says which one it is.
+    async fn ask_token(
+        &self,
+        app: &App,
+        repository: &RepositoryName,
+        purpose: Purpose,
+    ) -> Result<InstallationToken, ConnectionError> {
+        let client = self.client_of(app)?;
+        let ask = async |installed: InstalledIn| {
+            let permissions = permissions(purpose, installed.writes_workflows);
+            client.installation_token(installed.id, Some(repository), &permissions).await
+        };
+        if let Some(known) = installations::of_repository(&self.0.db, repository).await? {
+            match ask(known).await {
+                Err(GitHubError::NotFound | GitHubError::Invalid(_) | GitHubError::Forbidden(_)) => {}
+                answer => return Ok(answer?),
+            }
+        }
+        let installation = match client.installation_of(repository).await {
+            Ok(installation) if installation.suspended_at.is_none() => installation,
+            Ok(_) | Err(GitHubError::NotFound) => {
+                return Err(ConnectionError::NotInstalled(repository.clone()));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let writes_workflows = installation.writes_workflows();
+        Ok(ask(InstalledIn { id: installation.id, writes_workflows }).await?)
+    }
+}
+
+fn permissions(purpose: Purpose, writes_workflows: bool) -> Permissions {
+    let (level, names): (_, &[_]) = match purpose {
+        Purpose::Read => ("read", &["contents", "issues", "pull_requests", "checks"]),
+        Purpose::Answer => ("write", &["issues", "pull_requests", "checks"]),
+        Purpose::Fetch => ("read", &["contents"]),
+        // A branch that changes what GitHub runs is refused without the second one.
+        Purpose::Push if writes_workflows => ("write", &["contents", "workflows"]),
+        Purpose::Push => ("write", &["contents"]),
+    };
+    let metadata = [("metadata", "read")];
+    names.iter().map(|name| (*name, level)).chain(metadata).collect()
+}

@@ -10,14 +10,16 @@ use server_fn::{ServerFn, error::ServerFnUrlError};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use crate::model::{
-    Accounts, AgentStatus, ApiError, ApiToken, AppForm, Board, CleanRequest, Cleaned, Diff, FileDiff,
-    GitHubConnection, Job, JobDetail, JobFilter, JobId, JobPage, Kind, NewJob, NewSchedule, NewToken,
-    Operations, OutputPage, PauseRequest, Person, Role, Schedule, ScheduleId, SessionId, SignedIn, Timestamp,
-    TokenId, UserId, Window,
+    Accounts, AgentStatus, ApiError, ApiToken, AppForm, Board, CleanRequest, Cleaned, DeliveryDetail,
+    DeliveryFilter, DeliveryId, DeliveryPage, Diff, FileDiff, GitHubConnection, Job, JobDetail, JobFilter,
+    JobId, JobPage, Kind, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person, Role,
+    Schedule, ScheduleId, SessionId, SignedIn, Timestamp, TokenId, UserId, Window,
 };
 
 /// The page of tokens and schedules.
 pub(crate) const SETTINGS: &str = "/settings";
+/// The ledger of webhooks.
+pub(crate) const DELIVERIES: &str = "/deliveries";
 
 /// What the dashboard asks of the server. Every method checks that `person` may do it.
 #[async_trait]
@@ -81,6 +83,12 @@ pub trait Backend: Send + Sync {
     async fn tokens(&self, person: &Person) -> Result<Vec<ApiToken>, ApiError>;
     async fn create_token(&self, person: &Person, name: &str) -> Result<NewToken, ApiError>;
     async fn delete_token(&self, person: &Person, id: TokenId) -> Result<(), ApiError>;
+
+    /// What webhooks brought, the latest first.
+    async fn deliveries(&self, person: &Person, filter: &DeliveryFilter) -> Result<DeliveryPage, ApiError>;
+    async fn delivery(&self, person: &Person, id: DeliveryId) -> Result<DeliveryDetail, ApiError>;
+    /// Has a delivery worked on anew; that may make another job.
+    async fn replay_delivery(&self, person: &Person, id: DeliveryId) -> Result<(), ApiError>;
 
     /// The browsers in which the person is signed in; `request` tells which one asks.
     async fn sessions(&self, person: &Person, request: &Parts) -> Result<Vec<SignedIn>, ApiError>;

@@ -9,8 +9,8 @@ use leptos_router::{
 };
 
 use crate::pages::{
-    BoardPage, ConnectGitHubPage, Frame, JobPage, LanesPage, NewJobPage, NotFoundPage, SettingsPage,
-    SignInPage,
+    BoardPage, ConnectGitHubPage, DeliveriesPage, Frame, JobPage, LanesPage, NewJobPage, NotFoundPage,
+    SettingsPage, SignInPage,
 };
 
 /// The whole dashboard. Pages are rendered complete (`SsrMode::Async`), so that they work before, or without, the WASM.
@@ -26,6 +26,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=BoardPage ssr=SsrMode::Async />
                     <Route path=path!("/new") view=NewJobPage ssr=SsrMode::Async />
                     <Route path=path!("/lanes") view=LanesPage ssr=SsrMode::Async />
+                    <Route path=path!("/deliveries") view=DeliveriesPage ssr=SsrMode::Async />
                     <Route path=path!("/jobs/:id") view=JobPage ssr=SsrMode::Async />
                     <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
                     <Route path=path!("/settings/github") view=ConnectGitHubPage ssr=SsrMode::Async />

@@ -68,6 +68,8 @@ CREATE TABLE deliveries (
     -- The issue or pull request.
     number      bigint,
     sender      text,
+    -- What was asked in it: two deliveries with the same one tell of the same.
+    subject     text,
     received_at timestamptz(3) NOT NULL DEFAULT now(),
     -- Compressed with zstd.
     payload     bytea NOT NULL,
@@ -81,11 +83,16 @@ CREATE TABLE deliveries (
     -- How often it came, and how often it was begun.
     seen        integer NOT NULL DEFAULT 1,
     tries       integer NOT NULL DEFAULT 0,
+    -- The same since it came, or since somebody had it worked on anew, and how often somebody did.
+    in_a_row    integer NOT NULL DEFAULT 0,
+    replays     integer NOT NULL DEFAULT 0,
     -- When it may be begun again: in the future while somebody works on it.
     due_at      timestamptz(3) NOT NULL DEFAULT now()
 );
 ALTER TABLE deliveries ALTER COLUMN payload SET STORAGE EXTERNAL;
 CREATE INDEX deliveries_waiting ON deliveries (due_at) WHERE verdict IS NULL;
+CREATE INDEX deliveries_thread ON deliveries (repository, number, received_at, id) WHERE verdict IS NULL;
+CREATE INDEX deliveries_subject ON deliveries (repository, subject) WHERE subject IS NOT NULL;
 CREATE INDEX deliveries_latest ON deliveries (received_at DESC, id DESC);
 CREATE INDEX deliveries_job ON deliveries (job_id) WHERE job_id IS NOT NULL;
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use app::{
     backend::Backend,
     model::{
-        Accounts, AgentStatus, ApiError, ApiToken, AppForm, Board, CleanRequest, Cleaned, Diff, Figures,
-        FileDiff, GitHubConnection, Job, JobDetail, JobFilter, JobId, JobPage, Kind, Lane, NewJob,
-        NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person, Role, Schedule, ScheduleId,
-        SessionId, SignedIn, TokenId, Trigger, UserId, Window,
+        Accounts, AgentStatus, ApiError, ApiToken, AppForm, Board, CleanRequest, Cleaned, DeliveryDetail,
+        DeliveryFilter, DeliveryId, DeliveryPage, Diff, Figures, FileDiff, GitHubConnection, Job, JobDetail,
+        JobFilter, JobId, JobPage, Kind, Lane, NewJob, NewSchedule, NewToken, Operations, OutputPage,
+        PauseRequest, Person, Role, Schedule, ScheduleId, SessionId, SignedIn, TokenId, Trigger, UserId,
+        Window,
     },
 };
 use async_trait::async_trait;
@@ -298,6 +299,18 @@ impl Backend for Server {
         tokens::delete(self.lifecycle.db(), person, id).await?;
         self.tokens.forget();
         Ok(())
+    }
+
+    async fn deliveries(&self, person: &Person, filter: &DeliveryFilter) -> Result<DeliveryPage, ApiError> {
+        self.deliveries(person, filter).await
+    }
+
+    async fn delivery(&self, person: &Person, id: DeliveryId) -> Result<DeliveryDetail, ApiError> {
+        self.delivery(person, id).await
+    }
+
+    async fn replay_delivery(&self, person: &Person, id: DeliveryId) -> Result<(), ApiError> {
+        self.replay_delivery(person, id).await
     }
 
     async fn sessions(&self, person: &Person, request: &Parts) -> Result<Vec<SignedIn>, ApiError> {

@@ -5,6 +5,7 @@ mod accounts;
 mod agents;
 mod board;
 mod changes;
+mod deliveries;
 mod github;
 mod jobs;
 mod operations;
@@ -23,6 +24,7 @@ pub use agents::{ResumeAgent, agents, resume_agent};
 pub use board::{OlderJobs, ReadBoard, board, older_jobs};
 #[cfg(feature = "ssr")]
 pub(crate) use changes::DiffRows;
+pub use deliveries::{ReplayDelivery, deliveries, delivery, replay_delivery};
 pub use github::{DisconnectGithub, RefreshGithub, disconnect_github, refresh_github};
 #[cfg(feature = "ssr")]
 pub use github::{app_form, github};

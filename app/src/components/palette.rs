@@ -28,10 +28,11 @@ enum Offer {
     JobById(JobId),
 }
 
-const PAGES: [Offer; 4] = [
+const PAGES: [Offer; 5] = [
     Offer::Page { address: "/new", label: "New job", shape: Shape::Plus },
     Offer::Page { address: "/", label: "Board", shape: Shape::Board },
     Offer::Page { address: "/lanes", label: "Lanes: pause, resume, clean up", shape: Shape::Lanes },
+    Offer::Page { address: "/deliveries", label: "Deliveries: what GitHub told", shape: Shape::Inbox },
     Offer::Page { address: "/settings", label: "Settings: tokens and schedules", shape: Shape::Sliders },
 ];
 

@@ -45,6 +45,10 @@ id!(JobId);
 id!(UserId);
 id!(ScheduleId);
 id!(
+    /// GitHub's own id of a delivery of a webhook.
+    DeliveryId
+);
+id!(
     /// Names an API token, so that it can be listed and withdrawn; it is not the secret.
     TokenId
 );

@@ -6,6 +6,7 @@ mod agent_run;
 mod agent_status;
 mod attempt;
 mod changes;
+mod delivery;
 mod error;
 mod github;
 mod ids;
@@ -32,9 +33,10 @@ pub use attempt::{Attempt, AttemptState};
 pub use changes::{
     ChangedFile, Changes, Diff, DiffBlock, DiffFile, DiffRow, FileDiff, FileStatus, Span, SpanKind,
 };
+pub use delivery::{Delivery, DeliveryDetail, DeliveryFilter, DeliveryPage, Verdict};
 pub use error::ApiError;
 pub use github::{AppForm, GitHubApp, GitHubConnection, Installation, InstalledRepository};
-pub use ids::{JobId, ScheduleId, SessionId, TokenId, UserId};
+pub use ids::{DeliveryId, JobId, ScheduleId, SessionId, TokenId, UserId};
 pub use job::{Job, JobDetail, JobFilter, JobPage, JobState, Kind, NewJob, Priority, Trigger};
 pub use line::{Line, OutputMatch, OutputMatches, OutputPage, Stream, Window};
 pub use operation::{CleanRequest, Cleaned, FailureGroup, Minute, Operations, PauseRequest};

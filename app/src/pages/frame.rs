@@ -63,6 +63,7 @@ fn NavLinks(path: String) -> impl IntoView {
         ("/", Shape::Board, "Board"),
         ("/new", Shape::Plus, "New job"),
         ("/lanes", Shape::Lanes, "Lanes"),
+        ("/deliveries", Shape::Inbox, "Deliveries"),
         ("/settings", Shape::Sliders, "Settings"),
     ]
     .map(|(href, shape, label)| {

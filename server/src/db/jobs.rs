@@ -149,6 +149,8 @@ pub struct NewJobRow {
     pub script: Option<String>,
     pub prompt: Option<String>,
     pub conversation: Option<Conversation>,
+    /// The branch that the work is published on, where it is known before.
+    pub branch: Option<String>,
 }
 
 /// What a job goes on with.
@@ -208,7 +210,7 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &[NewJobRow]) -> Result<Vec<Ow
         &column(new, |job| job.prompt.clone()) as &[Option<String>],
         &column(new, |job| job.conversation.as_ref().map(|of| *of.parent.as_uuid())) as &[Option<Uuid>],
         &column(new, |job| job.conversation.as_ref().map(|of| *of.thread.as_uuid())) as &[Option<Uuid>],
-        &column(new, |job| job.conversation.as_ref().and_then(|of| of.branch.clone())) as &[Option<String>],
+        &column(new, |job| job.branch.clone()) as &[Option<String>],
     )
     .fetch_all(db)
     .await?;
@@ -383,7 +385,12 @@ pub async fn finished_page(
 
 /// The words to look for as ILIKE patterns in which they stand for themselves; all must be found, in any order.
 fn search_patterns(filter: &JobFilter) -> Vec<String> {
-    let words = filter.q.as_deref().unwrap_or_default().split_whitespace();
+    patterns(filter.q.as_deref().unwrap_or_default())
+}
+
+/// The same for words of another list.
+pub(super) fn patterns(words: &str) -> Vec<String> {
+    let words = words.split_whitespace();
     words
         .map(|word| format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")))
         .collect()

@@ -2,13 +2,17 @@
 
 mod app_auth;
 mod client;
+pub mod event;
 pub mod manifest;
+pub mod mention;
 mod oauth;
 mod repository;
+pub mod signature;
 
 pub use app_auth::{AppInstallation, AppKey, InstallationToken, KeyError, Permissions};
 pub use client::{
-    CheckRun, Client, Comment, Conclusion, GitHub, GitHubError, NewPull, Pull, RateLimit, Reacted,
+    Annotation, CheckRun, Client, Comment, Conclusion, GitHub, GitHubError, HookDelivery, NewPull, Pull, PullState,
+    RateLimit, Reacted, Said,
 };
 pub use oauth::{ExchangeError, GitHubAccount, OAuthClient};
 pub use repository::RepositoryName;

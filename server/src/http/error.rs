@@ -47,10 +47,23 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
     }
 
+    pub(super) fn webhook_too_large() -> Self {
+        let detail = "The delivery is larger than 25 MB, which is more than GitHub sends.";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+    }
+
+    pub(super) fn wrong_signature(detail: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "bad_signature", detail)
+    }
+
+    pub(super) fn wrong_delivery(detail: String) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_delivery", detail)
+    }
+
     /// `limit` is the name of the limit, as the `RateLimit` header has it.
     pub(super) fn too_many(limit: &'static str, seconds: u64) -> Self {
         let what = match limit {
-            "failed-sign-ins" => "Too many attempts to sign in from your address have failed.",
+            "failed-sign-ins" => "Too many attempts from your address to prove who it is have failed.",
             _ => "That was too many requests within a minute.",
         };
         let wait = if seconds == 1 { "a second".to_owned() } else { format!("{seconds} seconds") };

@@ -5,6 +5,7 @@ mod agents;
 mod board_stream;
 mod changes;
 mod connect;
+mod deliveries;
 mod docs;
 mod error;
 mod guard;
@@ -26,6 +27,7 @@ pub mod session;
 mod sessions;
 mod site;
 mod tokens;
+mod webhooks;
 
 pub use self::{known_tokens::KnownTokens, metrics::runner_router, router::router};
 

@@ -39,6 +39,7 @@ use super::{docs, error::ProblemBody};
         (name = "changes", description = "What agents changed"),
         (name = "lanes", description = "The queues, one for each kind of job"),
         (name = "agents", description = "The programs that work on prompts"),
+        (name = "deliveries", description = "What GitHub told, and what came of it"),
         (name = "schedules", description = "Jobs that the clock makes"),
         (name = "sessions", description = "The browsers in which one is signed in"),
         (name = "tokens", description = "One's own API tokens"),

@@ -15,13 +15,13 @@ use tower_http::{
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 
 use super::{
-    address, agents, board_stream, changes, connect, error, guard, health, job_stream, lanes,
+    address, agents, board_stream, changes, connect, deliveries, error, guard, health, job_stream, lanes,
     limit::{self, Limits},
     metrics, oauth, openapi, output,
     pages::Pages,
     rest, runners, schedules, session, sessions,
     site::Site,
-    tokens,
+    tokens, webhooks,
 };
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -35,13 +35,24 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
 
     let limits = Limits::new(&server.config.limits);
 
-    // Where somebody says who they are. Webhooks, which carry a signature, belong here too.
+    // Where somebody says who they are.
     let sign_in = Router::new()
         .route("/session", post(session::sign_in))
         .route("/auth/github", get(oauth::begin))
         .route("/auth/github/callback", get(oauth::finish))
         .method_not_allowed_fallback(rest::wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&limits), limit::failures))
+        .with_state(Arc::clone(&server));
+
+    // Where GitHub does, by a signature over a body that may be larger than others.
+    let webhooks = Router::new()
+        .route("/webhooks/github", post(webhooks::github))
+        .method_not_allowed_fallback(rest::wrong_method)
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(webhooks::MOST_BYTES))
+        .layer(middleware::from_fn_with_state(Arc::clone(&limits), limit::failures))
+        .layer(middleware::from_fn(metrics::measure))
+        .layer(TraceLayer::new_for_http())
         .with_state(Arc::clone(&server));
 
     // Where GitHub sends an owner's browser back to.
@@ -65,6 +76,9 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .routes(routes!(agents::resume))
         .routes(routes!(changes::get_changes))
         .routes(routes!(changes::get_patch))
+        .routes(routes!(deliveries::list_deliveries))
+        .routes(routes!(deliveries::get_delivery))
+        .routes(routes!(deliveries::replay_delivery))
         .routes(routes!(lanes::list))
         .routes(routes!(lanes::pause))
         .routes(routes!(lanes::resume))
@@ -140,6 +154,7 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .layer(middleware::from_fn(metrics::measure))
         .layer(TraceLayer::new_for_http())
         .merge(streams)
+        .merge(webhooks)
         .merge(site.routes())
         .merge(operation)
         .layer(middleware::from_fn_with_state(server_config, address::find))

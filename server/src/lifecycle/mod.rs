@@ -186,6 +186,11 @@ impl Lifecycle {
         job.ok_or_else(|| ApiError::NotFound(format!("There is no job {id}. It may have been deleted.")))
     }
 
+    /// Queues jobs whose rows somebody else has just committed.
+    pub async fn made(&self, jobs: &[OwnedJob]) {
+        tokio::join!(push(&self.queue, jobs), self.changed(jobs));
+    }
+
     /// Tells everybody who watches. What is lost here is found by their next look.
     pub async fn publish(&self, events: &[Event]) {
         publish(&self.queue, events).await;

@@ -71,6 +71,7 @@ pub struct JobRequest {
     git_ref: Option<String>,
     work: Work,
     conversation: Option<Conversation>,
+    branch: Option<String>,
     run_at: Option<DateTime<Utc>>,
     trigger: Trigger,
     key: Option<String>,
@@ -119,6 +120,7 @@ impl JobRequest {
             git_ref,
             work,
             conversation: None,
+            branch: None,
             run_at,
             trigger,
             key,
@@ -138,7 +140,12 @@ impl JobRequest {
 
     /// The job goes on with what another one began.
     pub fn continuing(self, conversation: Conversation) -> Self {
-        Self { conversation: Some(conversation), ..self }
+        Self { branch: conversation.branch.clone(), conversation: Some(conversation), ..self }
+    }
+
+    /// The job works on a branch that is there already, and publishes to it.
+    pub fn on_branch(self, branch: String) -> Self {
+        Self { branch: Some(branch), ..self }
     }
 
     pub fn row(&self, id: JobId, person: &Person) -> NewJobRow {
@@ -160,6 +167,7 @@ impl JobRequest {
             agent,
             model,
             conversation: self.conversation.clone(),
+            branch: self.branch.clone(),
             trigger: self.trigger,
             created_by: person.id,
             requested_by: person.login.clone(),

@@ -38,6 +38,7 @@ async fn round(
         return Ok(());
     }
     db::sessions::delete_expired(&lifecycle.db).await?;
+    db::deliveries::delete_old(&lifecycle.db, config.jobs).await?;
     lifecycle.retain(config, stop).await?;
     lock.commit().await
 }

@@ -37,3 +37,4 @@ mod state_machine;
 mod streams;
 mod tokens;
 mod transcript;
+mod webhooks;

@@ -54,12 +54,24 @@ async fn every_route_is_in_the_document() {
     let document = document(&app).await;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
 
-    // What is not added together with its description is known by name: the form behind sign-in links, the answer for
+    // What is not added together with its description is known by name: the form behind sign-in links, where GitHub sends browsers and webhooks, the answer for
     // addresses that do not exist, server functions (`path`), and files of the site.
     let router = include_str!("../../src/http/router.rs");
     let bare: Vec<&str> =
         router.split(".route(").skip(1).map(|rest| rest.split(',').next().unwrap().trim()).collect();
-    assert_eq!(bare, [r#""/session""#, r#""/api/{*path}""#, "path"]);
+    assert_eq!(
+        bare,
+        [
+            r#""/session""#,
+            r#""/auth/github""#,
+            r#""/auth/github/callback""#,
+            r#""/webhooks/github""#,
+            r#""/settings/github/created""#,
+            r#""/settings/github/installed""#,
+            r#""/api/{*path}""#,
+            "path"
+        ]
+    );
 
     // What the document names is there.
     let operations = operations(&document);

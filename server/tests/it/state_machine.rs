@@ -302,6 +302,7 @@ fn new_job(id: JobId, owner: UserId) -> NewJobRow {
         script: Some("true".to_owned()),
         prompt: None,
         conversation: None,
+        branch: None,
     }
 }
 

@@ -3,11 +3,14 @@
 //! A request that reads is asked again when the network or GitHub fails for a moment. One that writes is not: whether it was
 //! done is for the caller to find out, who knows how to look. Each topic has a file of its own with its calls.
 
+mod access;
 mod checks;
 mod error;
+mod hook_deliveries;
 mod issues;
 mod kept;
 mod pulls;
+mod threads;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,9 +24,11 @@ use self::kept::Kept;
 pub use self::{
     checks::{CheckRun, Conclusion},
     error::GitHubError,
+    hook_deliveries::HookDelivery,
     issues::{Comment, Reacted},
     kept::RateLimit,
     pulls::{NewPull, Pull},
+    threads::{Annotation, PullState, Said},
 };
 use crate::queue::Queue;
 
@@ -159,6 +164,17 @@ impl Client {
         Ok(all)
     }
 
+    /// Reads one page of a list, and where the next one is, if there is one.
+    pub async fn get_page<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<(Vec<T>, Option<String>), GitHubError> {
+        let response = self.send(self.request(Method::GET, path)).await?;
+        let links = response.headers().get(header::LINK).and_then(|links| links.to_str().ok());
+        let next = links.and_then(|links| next_page(links, &self.github.api));
+        Ok((parsed(&body(response).await?)?, next))
+    }
+
     pub async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -246,6 +262,15 @@ fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, GitHubError> {
     })
 }
 
+/// The path of the next page in a `Link` header: `<https://…>; rel="next"`. An address elsewhere is none.
+fn next_page(links: &str, api: &Url) -> Option<String> {
+    links.split(',').find_map(|link| {
+        let (address, about) = link.trim().split_once('>')?;
+        let path = address.strip_prefix('<')?.strip_prefix(api.as_str().trim_end_matches('/'))?;
+        (about.contains(r#"rel="next""#) && path.starts_with('/')).then(|| path.to_owned())
+    })
+}
+
 /// Until when GitHub wants to be left alone, from what it answered.
 fn pause(headers: &header::HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let number = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
@@ -266,6 +291,17 @@ mod tests {
         assert_eq!(api("https://github.com"), "https://api.github.com/");
         assert_eq!(api("https://git.example.com/"), "https://git.example.com/api/v3");
         assert_eq!(api("http://127.0.0.1:7180"), "http://127.0.0.1:7180/api/v3");
+    }
+
+    #[test]
+    fn the_next_page_is_one_of_the_same_api() {
+        let api = Url::parse("https://git.example.com/api/v3").unwrap();
+        let next = |links: &str| next_page(links, &api);
+        let links = r#"<https://git.example.com/api/v3/a?cursor=1>; rel="prev", <https://git.example.com/api/v3/a?cursor=2>; rel="next""#;
+        assert_eq!(next(links).as_deref(), Some("/a?cursor=2"));
+        assert_eq!(next(r#"<https://example.com/a>; rel="next""#), None);
+        assert_eq!(next(r#"<https://git.example.com/api/v3.example.com/a>; rel="next""#), None);
+        assert_eq!(next(""), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod application;
 mod browser;
 mod ghost;
+mod hub;
 mod own;
 mod process;
 mod proxy;
@@ -17,6 +18,7 @@ pub use self::{
     application::App,
     browser::{Browser, location},
     ghost::Ghost,
+    hub::{Hub, ORCHARD},
     own::{OwnPostgres, OwnRedis},
     process::{Process, Said, is_alive, millrace},
     proxy::Proxy,

@@ -1,0 +1,152 @@
+//! What is done with a delivery: whether it asks for something, whether that was asked for before, and whether whoever asks
+//! may.
+
+use app::model::Verdict;
+
+use super::{
+    Failure, Settled, Webhooks,
+    wish::{Names, Wish, wish},
+};
+use crate::{
+    answers,
+    connection::{ConnectionError, Purpose},
+    db::deliveries::{self, Claimed},
+    github::{
+        RepositoryName,
+        event::{Account, Event, What},
+    },
+};
+
+/// A delivery with what is known of it before it is worked on.
+pub(super) struct Case<'a> {
+    pub claimed: &'a Claimed,
+    pub event: &'a Event,
+    pub repository: &'a RepositoryName,
+    pub sender: &'a Account,
+}
+
+impl Webhooks {
+    /// What came of a delivery. None: it made a job, and its verdict was written together with that.
+    pub(super) async fn judge(&self, claimed: &Claimed) -> Result<Option<Settled>, Failure> {
+        let event = Event::parse(&claimed.event, &claimed.payload).map_err(|error| {
+            Failure::Final(format!("The body is not what GitHub's documentation says: {error}."))
+        })?;
+        if let What::InstallationChanged = event.what {
+            self.connection.refresh_installations().await?;
+            return Ok(Some(Settled::new(Verdict::Answered, "The list of repositories was renewed.")));
+        }
+        let settings = &self.config.github;
+        let names = Names { mention: &settings.mention, label: &settings.label, login: "" };
+        // Most deliveries are nothing to Millrace, and cost no question to GitHub.
+        if !matches!(event.what, What::Assigned { .. })
+            && let Wish::Nothing(why) = wish(&event, names)
+        {
+            return Ok(Some(Settled::new(Verdict::NotForUs, why)));
+        }
+        let (Some(repository), Some(sender)) = (&event.repository, &event.sender) else {
+            return Ok(Some(Settled::new(Verdict::NotForUs, "It tells of no repository, or of nobody.")));
+        };
+        let login = match self.connection.own_login().await {
+            Ok(login) => login,
+            Err(error @ (ConnectionError::GitHub(_) | ConnectionError::Database(_))) => {
+                return Err(error.into());
+            }
+            Err(error) => return Err(Failure::Final(error.to_string())),
+        };
+        let names = Names { login: &login, ..names };
+        if sender.login.eq_ignore_ascii_case(&login) {
+            return Ok(Some(Settled::new(Verdict::NotForUs, "Millrace did it itself.")));
+        }
+        let case = Case { claimed, event: &event, repository: &repository.full_name, sender };
+        let wish = wish(&event, names);
+        if let Wish::Nothing(why) = wish {
+            return Ok(Some(Settled::new(Verdict::NotForUs, why)));
+        }
+        if claimed.replays == 0
+            && let Some(job) = deliveries::asked_before(self.lifecycle.db(), claimed).await?
+        {
+            let settled = Settled::new(Verdict::Duplicate, "Another delivery told of the same before.");
+            return Ok(Some(Settled { job, ..settled }));
+        }
+        if !matches!(wish, Wish::Round(_))
+            && let Some(refused) = self.refused(&case).await?
+        {
+            return Ok(Some(refused));
+        }
+        match wish {
+            Wish::Nothing(why) => Ok(Some(Settled::new(Verdict::NotForUs, why))),
+            Wish::Mistake { thread, mistake } => {
+                self.tell_mistake(&case, thread.number, &mistake.0).await.map(Some)
+            }
+            Wish::Command { thread, command } => self.command(&case, thread, command).await.map(Some),
+            Wish::Work { thread, ask, reason } => self.work_in(&case, thread, ask, reason).await,
+            Wish::Round(check) => self.round(&case, check, &login).await,
+        }
+    }
+
+    /// Why this sender may not ask for anything: GitHub's word on what they may do in the repository decides, and nothing
+    /// that the event says of them.
+    async fn refused(&self, case: &Case<'_>) -> Result<Option<Settled>, Failure> {
+        let login = &case.sender.login;
+        if case.sender.is_bot() {
+            let is_listed = self.config.github.bots.iter().any(|bot| bot.eq_ignore_ascii_case(login));
+            let why =
+                format!("{login} is a bot, and not one of those under `bots` in [github] of Leptos.toml.");
+            return Ok((!is_listed).then(|| Settled::new(Verdict::NotAllowed, why)));
+        }
+        let client = self.connection.client(case.repository, Purpose::Read).await?;
+        let may = match self.permissions.may_write(&client, case.repository, login).await {
+            Ok(may) => may,
+            Err(error) if error.may_pass() => return Err(error.into()),
+            Err(error) => {
+                let why =
+                    format!("GitHub does not say whether {login} may write to {}: {error}.", case.repository);
+                return Ok(Some(Settled::new(Verdict::NotAllowed, why)));
+            }
+        };
+        if may {
+            return Ok(None);
+        }
+        let why = format!("{login} may not write to {}.", case.repository);
+        if let Some(number) = case.event.number() {
+            // Once for each of them in a thread, however often they ask.
+            let marker = format!("<!-- millrace:not-allowed={} -->", case.sender.id);
+            let text = "Only people who may write to this repository can ask Millrace for something here.";
+            self.say(case, number, &marker, text).await?;
+        }
+        Ok(Some(Settled::new(Verdict::NotAllowed, why)))
+    }
+
+    pub(super) async fn tell_mistake(
+        &self,
+        case: &Case<'_>,
+        number: i64,
+        mistake: &str,
+    ) -> Result<Settled, Failure> {
+        let handle = &self.config.github.mention;
+        let text = format!("{mistake}\n\nNothing was started. `@{handle} help` says what can be asked.");
+        self.reply(case, number, &text).await?;
+        Ok(Settled::new(Verdict::Answered, mistake))
+    }
+
+    /// Answers a delivery with a comment, once.
+    pub(super) async fn reply(&self, case: &Case<'_>, number: i64, text: &str) -> Result<(), Failure> {
+        let Claimed { id, replays, .. } = case.claimed;
+        let marker = match replays {
+            0 => format!("<!-- millrace:delivery={id} -->"),
+            replays => format!("<!-- millrace:delivery={id}.{replays} -->"),
+        };
+        self.say(case, number, &marker, text).await
+    }
+
+    pub(super) async fn say(
+        &self,
+        case: &Case<'_>,
+        number: i64,
+        marker: &str,
+        text: &str,
+    ) -> Result<(), Failure> {
+        let client = self.connection.client(case.repository, Purpose::Answer).await?;
+        Ok(answers::say(&client, case.repository, number, marker, text).await?)
+    }
+}

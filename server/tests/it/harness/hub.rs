@@ -1,0 +1,158 @@
+//! An application that is connected to a fake GitHub, by a plain webhook and a token, with verbs for what people do there.
+
+use std::sync::Arc;
+
+use app::model::{Delivery, DeliveryPage, JobDetail, Verdict};
+use millrace::{connection::Connection, github::signature, webhooks::Webhooks};
+use millrace_fake_github::{FakeGitHub, World};
+use reqwest::Response;
+use secrecy::SecretString;
+use serde_json::Value;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use uuid::Uuid;
+
+use super::{App, eventually};
+
+/// The repository that everything happens in. Ada owns it.
+pub const ORCHARD: &str = "ada/orchard";
+const SECRET: &str = "a webhook's secret";
+/// Millrace's own account.
+const OWN: &str = "mill";
+
+pub struct Hub {
+    pub app: App,
+    pub github: FakeGitHub,
+    connection: Connection,
+    working: Option<AbortOnDropHandle<()>>,
+}
+
+impl Hub {
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With settings by the names of their environment variables.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let mut hub = Self::idle(settings).await;
+        hub.work();
+        hub
+    }
+
+    /// Where nobody works on deliveries yet.
+    pub async fn idle(settings: &[(&str, &str)]) -> Self {
+        let github = FakeGitHub::start(None).await.unwrap();
+        let url = github.url();
+        let own = [
+            ("MILLRACE_GITHUB__URL", url.as_str()),
+            ("MILLRACE_GITHUB__TOKEN", "a token"),
+            ("MILLRACE_GITHUB__WEBHOOK_SECRET", SECRET),
+            ("MILLRACE_AGENTS__DEFAULT", "demo"),
+            ("MILLRACE_LIMITS__FAILED_SIGN_INS_PER_MINUTE", "100000"),
+        ];
+        let settings: Vec<_> = own.into_iter().chain(settings.iter().copied()).collect();
+        let app = App::with(&settings).await;
+        let world = github.world();
+        for login in ["ada", "grace", "eve", OWN] {
+            world.add_user(login);
+        }
+        world.add_repository(ORCHARD);
+        world.set_permission(ORCHARD, "grace", "write");
+        world.set_permission(ORCHARD, OWN, "write");
+        world.add_token(OWN, "a token");
+        world.add_plain_webhook(ORCHARD, &app.url("/webhooks/github"), SECRET);
+        let connection = Connection::new(&app.config, app.db().clone(), app.queue()).unwrap();
+        Self { app, github, connection, working: None }
+    }
+
+    /// Begins to work on deliveries.
+    pub fn work(&mut self) {
+        let webhooks =
+            Webhooks::new(Arc::clone(&self.app.config), self.app.lifecycle.clone(), self.connection.clone());
+        let work = webhooks.run(CancellationToken::new());
+        self.working = Some(AbortOnDropHandle::new(tokio::spawn(work)));
+    }
+
+    pub fn world(&self) -> &World {
+        self.github.world()
+    }
+
+    pub fn webhook_secret(&self) -> SecretString {
+        SecretString::from(SECRET)
+    }
+
+    // What people do
+
+    /// Ada's issue.
+    pub fn issue(&self) -> u64 {
+        self.world().open_issue(ORCHARD, "ada", "The apples are sour", "They should be sweet.")
+    }
+
+    /// Somebody comments, and the delivery of it is worked on.
+    pub async fn comment(&self, number: u64, author: &str, body: &str) -> Delivery {
+        self.world().comment(ORCHARD, number, author, body);
+        self.last().await
+    }
+
+    // Deliveries
+
+    /// Sends what GitHub could send.
+    pub async fn deliver(&self, event: &str, id: &str, body: &[u8]) -> Response {
+        let signature = signature::sign(&self.webhook_secret(), body);
+        let request = self.app.http.post(self.app.url("/webhooks/github"));
+        let request = request.header("x-github-event", event).header("x-github-delivery", id);
+        request.header(signature::SIGNATURE, signature).body(body.to_vec()).send().await.unwrap()
+    }
+
+    pub async fn deliver_new(&self, event: &str, body: &Value) -> Response {
+        self.deliver(event, &Uuid::new_v4().to_string(), body.to_string().as_bytes()).await
+    }
+
+    /// All deliveries, the latest first.
+    pub async fn deliveries(&self) -> Vec<Delivery> {
+        let page = self.app.get_json("/api/deliveries?limit=200").await;
+        serde_json::from_value::<DeliveryPage>(page).unwrap().deliveries
+    }
+
+    /// All deliveries once everything that GitHub has sent was worked on.
+    pub async fn settled(&self) -> Vec<Delivery> {
+        self.world().settled().await;
+        eventually("everything was worked on", async || {
+            let all = self.deliveries().await;
+            all.iter().all(|delivery| delivery.verdict.is_some()).then_some(all)
+        })
+        .await
+    }
+
+    /// The latest delivery, once it was worked on, but for those of comments of Millrace's own.
+    pub async fn last(&self) -> Delivery {
+        let all = self.settled().await;
+        all.into_iter().find(|delivery| delivery.sender.as_deref() != Some(OWN)).unwrap()
+    }
+
+    /// The verdicts of all deliveries of an event, the latest first.
+    pub async fn verdicts(&self, event: &str) -> Vec<Verdict> {
+        let all = self.settled().await;
+        all.into_iter()
+            .filter(|delivery| delivery.event == event && delivery.sender.as_deref() != Some(OWN))
+            .filter_map(|delivery| delivery.verdict)
+            .collect()
+    }
+
+    // Jobs
+
+    pub async fn job_of(&self, delivery: &Delivery) -> JobDetail {
+        assert_eq!(delivery.verdict, Some(Verdict::Ran), "{delivery:?}");
+        self.app.job(delivery.job.unwrap()).await
+    }
+
+    /// How many jobs there are.
+    pub async fn jobs(&self) -> usize {
+        self.app.get_json("/api/jobs?limit=200").await["jobs"].as_array().unwrap().len()
+    }
+
+    /// What Millrace wrote in a thread.
+    pub fn said(&self, number: u64) -> Vec<String> {
+        let comments = self.world().comments(ORCHARD, number);
+        comments.into_iter().filter(|comment| comment.author == OWN).map(|comment| comment.body).collect()
+    }
+}

@@ -1,16 +1,17 @@
-//! What belongs to a person: tokens for programs, and schedules.
+//! What belongs to a person, tokens for programs and schedules, and what there is to run: agents.
 
+mod agents;
 mod schedules;
 mod tokens;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use self::{schedules::schedules, tokens::tokens};
+use self::{agents::agents, schedules::schedules, tokens::tokens};
 use super::error::ErrorPage;
 use crate::{
     api, backend,
-    model::{ApiError, ApiToken, Schedule},
+    model::{AgentStatus, ApiError, ApiToken, Schedule},
 };
 
 #[component]
@@ -20,13 +21,14 @@ pub fn SettingsPage() -> impl IntoView {
         <Suspense>
             {Suspend::new(async move {
                 match load().await {
-                    Ok((known, planned, repositories)) => {
+                    Ok(Known { programs, planned, repositories, installed }) => {
                         let now = backend::now();
                         view! {
                             <div class="page">
                                 <header class="page-head"><h1>"Settings"</h1></header>
-                                {tokens(known, now)}
-                                {schedules(planned, repositories, now)}
+                                {agents(&installed)}
+                                {schedules(planned, repositories, installed, now)}
+                                {tokens(programs, now)}
                             </div>
                         }
                         .into_any()
@@ -38,8 +40,20 @@ pub fn SettingsPage() -> impl IntoView {
     }
 }
 
-async fn load() -> Result<(Vec<ApiToken>, Vec<Schedule>, Vec<String>), ApiError> {
-    // Without them the person types the repository.
-    let repositories = api::repositories().await.unwrap_or_default();
-    Ok((api::tokens().await?, api::schedules().await?, repositories))
+/// What the page shows.
+struct Known {
+    programs: Vec<ApiToken>,
+    planned: Vec<Schedule>,
+    repositories: Vec<String>,
+    installed: Vec<AgentStatus>,
+}
+
+async fn load() -> Result<Known, ApiError> {
+    Ok(Known {
+        programs: api::tokens().await?,
+        planned: api::schedules().await?,
+        // Without them the person types the repository.
+        repositories: api::repositories().await.unwrap_or_default(),
+        installed: api::agents().await?,
+    })
 }

@@ -123,7 +123,8 @@ fn real_agents(sets: &[Set], scratch: &Scratch, tally: &mut Tally) -> Result<()>
     };
     for filter in filters {
         let mut tests = cargo();
-        tests.args(["test", "--package=millrace", "--no-fail-fast"]).args(*filter);
+        // With the features of the other tests: nothing is compiled twice.
+        tests.arg("test").args(PRODUCT).arg("--no-fail-fast").args(*filter);
         tests.args(["--ignored", "--test-threads=2"]).env("PATH", &path).envs(CREDENTIALS);
         name_servers(&mut tests, scratch);
         count(&mut tests, tally)?;

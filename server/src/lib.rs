@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod batch;
+pub mod census;
 pub mod changes;
 pub mod cli;
 pub mod client;

@@ -19,6 +19,7 @@ use futures::future::join_all;
 use tower_sessions::Session;
 
 use crate::{
+    census::Census,
     config::Config,
     connection::Connection,
     cursor::{self, List},
@@ -45,6 +46,8 @@ pub struct Server {
     pub hub: Arc<Hub>,
     pub tokens: KnownTokens,
     pub connection: Connection,
+    /// The board's figures, by who may see the jobs.
+    census: Arc<Census<Visible, Figures>>,
 }
 
 impl Server {
@@ -52,7 +55,11 @@ impl Server {
         let feed = Feed::start(lifecycle.clone());
         let reader = Reader::new(lifecycle.db().clone(), lifecycle.queue().clone());
         let hub = Hub::new(reader, lifecycle.clone(), Arc::clone(&feed));
-        Arc::new(Self { config, lifecycle, feed, hub, tokens: KnownTokens::default(), connection })
+        let census = Census::new(|figures: &Figures| {
+            let Figures { waiting, running, succeeded, failed, canceled, runners: _ } = *figures;
+            [waiting, running, succeeded, failed, canceled].into_iter().map(u64::from).sum()
+        });
+        Arc::new(Self { config, lifecycle, feed, hub, tokens: KnownTokens::default(), connection, census })
     }
 
     /// Makes a job for whoever asks, through whatever asks.
@@ -93,7 +100,11 @@ impl Server {
 
     pub async fn figures(&self, visible: Visible) -> Result<Figures, ApiError> {
         let db = self.lifecycle.db();
-        let figures = db::figures(db, visible).await.map_err(away)?;
+        let counted = self.census.get(visible, || {
+            let db = db.clone();
+            async move { db::figures(&db, visible).await }
+        });
+        let figures = counted.await.map_err(away)?;
         let runners = db::runners::online(db).await.map_err(away)?;
         Ok(Figures { runners, ..figures })
     }

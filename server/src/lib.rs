@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod answers;
 pub mod backend;
 pub mod batch;
+pub mod census;
 pub mod changes;
 pub mod cli;
 pub mod client;

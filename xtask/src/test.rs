@@ -1,5 +1,6 @@
 //! Every test, in stages; the first that fails is the last.
 
+use std::env;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -12,7 +13,11 @@ use millrace_stack::Scratch;
 
 use crate::command::{self, NATIVE, PRODUCT, cargo};
 use crate::progress::{Step, seconds};
-use crate::setup::{self, Purpose, agents, browser, node};
+use crate::setup::{
+    self, Purpose,
+    agents::{self, Set},
+    browser, node,
+};
 use crate::tally::Tally;
 use crate::{guards, launch, lint, queries, site, workspace};
 
@@ -23,16 +28,21 @@ pub(crate) enum Part {
     Lint,
     /// The Rust tests
     Rust,
+    /// A real agent in the sandbox, against a model server of our own
+    Codex,
     /// Some seconds of faults, always the same ones
     Chaos,
-    /// The real agents against a model server of our own
+    /// All real agents, in the sandbox and outside of it
     Agents,
     /// The journeys in a browser
     Browser,
 }
 
 /// What needs nothing from the network once it is set up.
-pub(crate) const USUAL: [Part; 4] = [Part::Lint, Part::Rust, Part::Chaos, Part::Browser];
+pub(crate) const USUAL: [Part; 5] = [Part::Lint, Part::Rust, Part::Codex, Part::Chaos, Part::Browser];
+
+/// Parts that count tests; they need Postgres and Redis.
+const COUNTED: [Part; 4] = [Part::Rust, Part::Codex, Part::Browser, Part::Agents];
 
 /// Runs some parts. The last line of a full run is the number of tests.
 pub(crate) fn run(parts: &[Part]) -> Result<()> {
@@ -63,10 +73,17 @@ pub(crate) fn run(parts: &[Part]) -> Result<()> {
             stages.run("Guard: .sqlx is current", queries::check)?;
         }
         let mut tally = Tally::default();
-        if wants(Part::Rust) || wants(Part::Browser) {
+        if COUNTED.into_iter().any(wants) {
             let scratch = stages.run("Postgres and Redis", || Ok(Scratch::start()?))?;
             if wants(Part::Rust) {
                 stages.run("Rust tests", || rust_tests(&scratch, &mut tally))?;
+            }
+            if wants(Part::Codex) && !wants(Part::Agents) {
+                stages.run("A real agent", || real_agents(&[Set::Codex], &scratch, &mut tally))?;
+            }
+            if wants(Part::Agents) {
+                stages
+                    .run("Real agents", || real_agents(&[Set::Codex, Set::Others], &scratch, &mut tally))?;
             }
             if wants(Part::Browser) {
                 stages.run("Browser journeys", || browser_journeys(&scratch, &mut tally))?;
@@ -75,14 +92,11 @@ pub(crate) fn run(parts: &[Part]) -> Result<()> {
         if wants(Part::Chaos) {
             stages.run("Faults", faults)?;
         }
-        if wants(Part::Agents) {
-            stages.run("Real agents", || real_agents(&mut tally))?;
-        }
         Ok(tally)
     })();
     stages.print();
     let tally = outcome?;
-    if [Part::Rust, Part::Browser, Part::Agents].into_iter().any(wants) {
+    if COUNTED.into_iter().any(wants) {
         println!("{tally}");
     }
     Ok(())
@@ -98,23 +112,32 @@ fn rust_tests(scratch: &Scratch, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// Those tests that the usual run leaves out, with the programs that they are about.
-fn real_agents(tally: &mut Tally) -> Result<()> {
-    let programs = agents::install()?;
-    let mut tests = cargo();
-    tests
-        .args([
-            "test",
-            "--package=millrace",
-            "--test=agents",
-            "--no-fail-fast",
-            "--",
-            "--ignored",
-            "--test-threads=2",
-        ])
-        .env("MILLRACE_TEST_AGENTS", programs);
-    count(&mut tests, tally)
+/// Those tests that are ignored elsewhere, because they need the real programs.
+fn real_agents(sets: &[Set], scratch: &Scratch, tally: &mut Tally) -> Result<()> {
+    let programs = sets.iter().map(|set| agents::install(*set)).collect::<Result<Vec<_>>>()?;
+    let usual = env::var_os("PATH").unwrap_or_default();
+    let path = env::join_paths(programs.into_iter().chain(env::split_paths(&usual)))?;
+    let filters: &[&[&str]] = match sets {
+        [Set::Codex] => &[&["--test=it", "--", "real_agents::codex"]],
+        _ => &[&["--test=agents", "--"], &["--test=it", "--", "real_agents::"]],
+    };
+    for filter in filters {
+        let mut tests = cargo();
+        // With the features of the other tests: nothing is compiled twice.
+        tests.arg("test").args(PRODUCT).arg("--no-fail-fast").args(*filter);
+        tests.args(["--ignored", "--test-threads=2"]).env("PATH", &path).envs(CREDENTIALS);
+        name_servers(&mut tests, scratch);
+        count(&mut tests, tally)?;
+    }
+    Ok(())
 }
+
+/// The model server takes any. Of Claude's ways to sign in this is the one that is told when a quota is filled again.
+const CREDENTIALS: [(&str, &str); 3] = [
+    ("CLAUDE_CODE_OAUTH_TOKEN", "fake-claude-token"),
+    ("OPENAI_API_KEY", "fake-openai-key"),
+    ("GEMINI_API_KEY", "fake-gemini-key"),
+];
 
 /// Runs tests of Rust and counts them.
 fn count(tests: &mut Command, tally: &mut Tally) -> Result<()> {

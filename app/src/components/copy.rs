@@ -16,10 +16,11 @@ pub fn copy_button(id: impl Into<String>) -> impl IntoView {
 }
 
 /// A block of code with a button that copies it.
-pub fn snippet(id: &'static str, text: impl IntoView) -> impl IntoView {
+pub fn snippet(id: impl Into<String>, text: impl IntoView) -> impl IntoView {
+    let id = id.into();
     view! {
         <div class="snippet">
-            <pre tabindex="0"><code id=id>{text}</code></pre>
+            <pre tabindex="0"><code id=id.clone()>{text}</code></pre>
             {copy_button(id)}
         </div>
     }

@@ -5,7 +5,7 @@ use server_fn::ServerFn;
 
 use crate::{
     api::{CancelJob, CreateJob},
-    components::{Shape, icon, state::job_icon},
+    components::{LiveParts, Shape, icon, state::job_icon},
     model::{Job, JobState, Kind},
 };
 
@@ -15,10 +15,13 @@ pub fn conversation_part(job: &Job, conversation: &[Job]) -> impl IntoView + use
     (job.kind == Kind::Agent).then(|| {
         let jobs = conversation.iter().map(|one| exchange(one, one.id == id)).collect_view();
         let list = (!conversation.is_empty()).then(|| view! { <ol class="exchanges">{jobs}</ol> });
+        // The page follows its own job anyway.
+        let others_go_on = conversation.iter().any(|one| one.id != id && !one.state.is_finished());
         view! {
             <section class="conversation" aria-labelledby="conversation-title">
                 <h2 id="conversation-title">"Conversation"</h2>
-                {list}
+                <div id="conversation" data-part="" tabindex="-1">{list}</div>
+                {others_go_on.then(|| view! { <LiveParts /> })}
                 <form class="follow-up" method="post" action=CreateJob::url() data-live="">
                     <input type="hidden" name="job[kind]" value=Kind::Agent.as_str() />
                     <input type="hidden" name="job[repository]" value="" />

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use anyhow::{Context as _, ensure};
 use app::model::JobId;
 use memchr::memmem;
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -28,8 +29,12 @@ impl Client {
 
     /// Asks for a job, and returns when it was accepted.
     pub async fn submit(&mut self, repository: &str, script: &str) -> anyhow::Result<JobId> {
-        let body = json!({ "kind": "command", "repository": repository, "script": script });
-        let answer = self.post("/api/jobs", &body).await?;
+        self.ask(&json!({ "kind": "command", "repository": repository, "script": script })).await
+    }
+
+    /// Asks for any kind of job.
+    pub async fn ask(&mut self, new: &impl Serialize) -> anyhow::Result<JobId> {
+        let answer = self.post("/api/jobs", &serde_json::to_value(new)?).await?;
         answer["id"]
             .as_str()
             .with_context(|| format!("the server answered {answer}"))?

@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "its only interface is the terminal")]
 
+mod attempt;
 mod backlog;
 mod child;
 mod claim;
@@ -52,6 +53,8 @@ enum Section {
     Jobs,
     /// What a million queued jobs cost
     Backlog,
+    /// What an agent's attempt costs around the agent
+    Attempt,
     /// Resident memory at rest and while a gigabyte goes through
     Memory,
     /// What the first page weighs
@@ -99,6 +102,7 @@ async fn measure(section: Section, installation: &Installation, report: &mut Rep
         Section::Replay => replay::measure(installation, report).await,
         Section::Jobs => jobs::measure(installation, report).await,
         Section::Backlog => backlog::measure(report).await,
+        Section::Attempt => attempt::measure(report).await,
         Section::Memory => memory::measure(report).await,
         Section::Page => page::measure(report),
     }

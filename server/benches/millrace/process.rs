@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use tokio::process::{Child, Command};
 
 /// The release binary, which Cargo builds together with the bench.
-const MILLRACE: &str = env!("CARGO_BIN_EXE_millrace");
+pub const MILLRACE: &str = env!("CARGO_BIN_EXE_millrace");
 
 /// What Linux counts processor time in, towards programs.
 const TICKS_PER_SECOND: f64 = 100.0;

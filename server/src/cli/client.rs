@@ -1,11 +1,16 @@
 //! The subcommands that are a server's client: which options they take, and what they make of them.
 
-use std::{io::Read as _, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail};
 use app::model::{JobFilter, JobState, Kind, NewJob, PauseRequest, Priority, Timestamp};
 use chrono::{DateTime, Local, NaiveDateTime, TimeZone as _, Utc};
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use secrecy::SecretString;
 
 use super::Settings;
@@ -16,8 +21,8 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(super) enum ClientCommand {
-    /// Ask for a job: `millrace submit --repo https://github.com/owner/name -- cargo test`
-    Submit(#[command(flatten)] SubmitArguments),
+    /// Ask for a job: `millrace submit --repo https://github.com/owner/name -- cargo test`, or with --prompt for an agent
+    Submit(#[command(flatten)] Box<SubmitArguments>),
     /// List jobs, the newest first
     #[command(visible_alias = "list")]
     Ls(#[command(flatten)] ListArguments),
@@ -87,12 +92,13 @@ pub(super) struct Common {
 }
 
 #[derive(Args)]
+#[command(group(ArgGroup::new("work").required(true).args(["command", "script", "prompt", "prompt_file"])))]
 pub(super) struct SubmitArguments {
     #[command(flatten)]
     common: Common,
     /// The git repository: https://…, ssh://… or git@host:path
-    #[arg(long, value_name = "ADDRESS")]
-    repo: String,
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "parent")]
+    repo: Option<String>,
     /// A branch, tag or commit, if not the repository's default branch
     #[arg(long = "ref", value_name = "NAME")]
     git_ref: Option<String>,
@@ -112,10 +118,25 @@ pub(super) struct SubmitArguments {
     #[arg(long)]
     wait: bool,
     /// A script in a file instead of a command; `-` is standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "command")]
+    #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
+    /// What an agent is to do
+    #[arg(long, value_name = "TEXT")]
+    prompt: Option<String>,
+    /// The same in a file; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    prompt_file: Option<PathBuf>,
+    /// Which agent, if not the server's usual one: claude, codex, gemini, …
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["command", "script"])]
+    agent: Option<String>,
+    /// The agent's model, if not its usual one
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["command", "script"])]
+    model: Option<String>,
+    /// Go on with the work of this job, on its branch and in its repository
+    #[arg(long = "continue", value_name = "ID", conflicts_with_all = ["command", "script"])]
+    parent: Option<String>,
     /// The command and its arguments, after `--`
-    #[arg(last = true, required_unless_present = "script")]
+    #[arg(last = true)]
     command: Vec<String>,
 }
 
@@ -152,7 +173,7 @@ pub(super) async fn run(command: ClientCommand, settings: Settings) -> anyhow::R
         ClientCommand::Submit(arguments) => {
             let (api, format) = arguments.common.open(&settings)?;
             let after = if arguments.wait { After::Wait } else { After::Leave };
-            return client::submit(&api, &arguments.into_job()?, after, format).await;
+            return client::submit(&api, arguments.into_job()?, after, format).await;
         }
         ClientCommand::Ls(arguments) => {
             let (api, format) = arguments.common.open(&settings)?;
@@ -209,24 +230,28 @@ impl Common {
 
 impl SubmitArguments {
     fn into_job(self) -> anyhow::Result<NewJob> {
-        let script = match self.script {
-            None => shlex::try_join(self.command.iter().map(String::as_str))
-                .context("The command holds a zero byte, which no program can be given")?,
-            Some(file) if file.as_os_str() == "-" => {
-                let mut script = String::new();
-                std::io::stdin()
-                    .read_to_string(&mut script)
-                    .context("Standard input cannot be read as text")?;
-                script
-            }
-            Some(file) => std::fs::read_to_string(&file)
-                .with_context(|| format!("{} cannot be read as text", file.display()))?,
+        let prompt = match self.prompt_file {
+            Some(file) => Some(text_of(&file)?),
+            None => self.prompt,
         };
+        let script = match (&prompt, self.script) {
+            (Some(_), _) => None,
+            (None, Some(file)) => Some(text_of(&file)?),
+            (None, None) => Some(
+                shlex::try_join(self.command.iter().map(String::as_str))
+                    .context("The command holds a zero byte, which no program can be given")?,
+            ),
+        };
+        let kind = if prompt.is_some() { Kind::Agent } else { Kind::Command };
         Ok(NewJob {
-            kind: Kind::Command.to_string(),
-            repository: self.repo,
+            kind: kind.to_string(),
+            repository: self.repo.unwrap_or_default(),
             git_ref: self.git_ref,
-            script: Some(script),
+            script,
+            prompt,
+            agent: self.agent,
+            model: self.model,
+            parent: self.parent,
             priority: self.priority.map(|priority| priority.to_string()),
             max_attempts: self.attempts,
             run_at: self.delay.map(after).transpose()?.map(|time| time.timestamp_millis()),
@@ -234,6 +259,16 @@ impl SubmitArguments {
             ..NewJob::default()
         })
     }
+}
+
+/// What a file holds; `-` is standard input.
+fn text_of(file: &Path) -> anyhow::Result<String> {
+    if file.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("Standard input cannot be read as text")?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(file).with_context(|| format!("{} cannot be read as text", file.display()))
 }
 
 impl ListArguments {
@@ -281,14 +316,34 @@ mod tests {
     use super::*;
     use crate::cli::Arguments;
 
-    fn script(command: &[&str]) -> String {
-        let words = ["millrace", "submit", "--repo", "r", "--"].iter().chain(command);
+    fn job(words: &[&str]) -> Result<NewJob, clap::Error> {
+        let words = ["millrace", "submit"].iter().chain(words);
         let super::super::Command::Client(ClientCommand::Submit(arguments)) =
-            Arguments::try_parse_from(words).unwrap().command
+            Arguments::try_parse_from(words)?.command
         else {
             panic!("another command")
         };
-        arguments.into_job().unwrap().script.unwrap()
+        Ok(arguments.into_job().unwrap())
+    }
+
+    fn script(command: &[&str]) -> String {
+        job(&[&["--repo", "r", "--"], command].concat()).unwrap().script.unwrap()
+    }
+
+    #[test]
+    fn a_prompt_is_for_an_agent() {
+        let asked = job(&["--repo", "r", "--agent", "codex", "--prompt", "fix it"]).unwrap();
+        assert_eq!((asked.kind.as_str(), asked.prompt.as_deref()), ("agent", Some("fix it")));
+        assert_eq!((asked.agent.as_deref(), asked.script), (Some("codex"), None));
+        assert!(job(&["--continue", "1f", "--prompt", "and test it"]).is_ok(), "the repository is known");
+        for wrong in [
+            &["--repo", "r"][..],
+            &["--prompt", "fix it"],
+            &["--repo", "r", "--prompt", "fix it", "--", "true"],
+            &["--repo", "r", "--agent", "codex", "--", "true"],
+        ] {
+            assert!(job(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -17,8 +17,13 @@ pub enum After {
     Wait,
 }
 
-pub async fn submit(api: &Api, new: &NewJob, after: After, format: Format) -> anyhow::Result<ExitCode> {
-    let job: Job = api.post("/api/jobs", new).await?;
+pub async fn submit(api: &Api, new: NewJob, after: After, format: Format) -> anyhow::Result<ExitCode> {
+    let parent = match &new.parent {
+        // The server takes whole ids here, and people copy eight digits.
+        Some(id) => Some(api.get::<JobDetail>(&format!("/api/jobs/{id}"), &()).await?.job.id.to_string()),
+        None => None,
+    };
+    let job: Job = api.post("/api/jobs", &NewJob { parent, ..new }).await?;
     match after {
         After::Leave => {
             print(&job, &job.id.to_string(), format)?;

@@ -1,6 +1,6 @@
 //! The section `[sandbox]`: what agents may see, reach and use up.
 
-use std::{fmt, num::NonZeroU64, path::PathBuf, str::FromStr};
+use std::{collections::BTreeMap, fmt, num::NonZeroU64, path::PathBuf, str::FromStr};
 
 use serde::Deserialize;
 
@@ -16,6 +16,25 @@ pub struct SandboxConfig {
     pub cpu_seconds: NonZeroU64,
     /// Empty where Millrace is to find one.
     pub cgroup: String,
+    /// By the repository's address, or by what it begins with and a `*`.
+    pub repositories: BTreeMap<String, Vec<HostPattern>>,
+}
+
+impl SandboxConfig {
+    /// Hosts that an agent may reach beside all the others because it works in this repository.
+    pub fn allowed_for(&self, repository: &str) -> impl Iterator<Item = &HostPattern> {
+        let is_meant = move |name: &str| match name.strip_suffix('*') {
+            Some(beginning) => repository.starts_with(beginning),
+            None => plain(repository) == plain(name),
+        };
+        self.repositories.iter().filter(move |(name, _)| is_meant(name)).flat_map(|(_, hosts)| hosts)
+    }
+}
+
+/// An address without what may be left out at its end.
+fn plain(address: &str) -> &str {
+    let address = address.trim_end_matches('/');
+    address.strip_suffix(".git").unwrap_or(address)
 }
 
 /// What happens where the sandbox does not work.
@@ -205,5 +224,22 @@ mod tests {
         for text in ["host", "host:", ":1", "::1"] {
             assert!(text.parse::<Endpoint>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_repository_has_hosts_of_its_own() {
+        let hosts = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
+        let config = SandboxConfig {
+            repositories: BTreeMap::from([
+                ("https://github.com/acme/*".to_owned(), hosts(&["npm.acme.example"])),
+                ("https://github.com/acme/shop".to_owned(), hosts(&["pay.example:8443"])),
+            ]),
+            ..crate::config::load(None, [], &crate::config::Overrides::default()).unwrap().sandbox
+        };
+        let allowed = |repository: &str| config.allowed_for(repository).count();
+        assert_eq!(allowed("https://github.com/acme/shop.git"), 2);
+        assert_eq!(allowed("https://github.com/acme/other"), 1);
+        assert_eq!(allowed("https://github.com/acme-evil/shop"), 0);
+        assert_eq!(allowed("https://github.com/other/acme/shop"), 0);
     }
 }

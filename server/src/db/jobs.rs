@@ -114,7 +114,7 @@ fn jobs_from(rows: Vec<JobRow>) -> Result<Vec<Job>> {
 }
 
 /// Whose jobs a person may see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Visible {
     All,
     Of(UserId),

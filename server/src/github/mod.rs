@@ -11,8 +11,8 @@ pub mod signature;
 
 pub use app_auth::{AppInstallation, AppKey, InstallationToken, KeyError, Permissions};
 pub use client::{
-    Annotation, CheckRun, Client, Comment, Conclusion, GitHub, GitHubError, HookDelivery, NewPull, Pull, PullState,
-    RateLimit, Reacted, Said,
+    Annotation, CheckRun, Client, Comment, Conclusion, GitHub, GitHubError, HookDelivery, NewPull, Pull,
+    PullState, RateLimit, Reacted, Said,
 };
 pub use oauth::{ExchangeError, GitHubAccount, OAuthClient};
 pub use repository::RepositoryName;

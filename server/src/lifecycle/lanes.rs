@@ -15,7 +15,11 @@ const REASON_CHARS: usize = 200;
 impl Lifecycle {
     /// All lanes as people see them.
     pub async fn lanes(&self) -> Result<Vec<Lane>, ApiError> {
-        let counts = db::lane_counts(&self.db).await.map_err(away)?;
+        let counted = self.census.get((), || {
+            let db = self.db.clone();
+            async move { db::lane_counts(&db).await }
+        });
+        let counts = counted.await.map_err(away)?;
         let mut settings = db::lanes::all(&self.db).await.map_err(away)?;
         let mut quotas = db::quotas::used_up(&self.db).await.map_err(away)?;
         let mut lanes = Vec::new();

@@ -14,7 +14,7 @@ mod schedule;
 mod submit;
 mod waiting;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use app::model::{ApiError, Job, JobId, JobState, Kind, Person, Priority};
 use sqlx::PgPool;
@@ -31,9 +31,10 @@ pub use self::{
 };
 use crate::{
     batch::Batcher,
+    census::Census,
     config::QueueConfig,
     db::{
-        self, NewJobRow, OwnedJob, Visible,
+        self, LaneCount, NewJobRow, OwnedJob, Visible,
         transitions::{self, Loss, Verdict},
     },
     metrics,
@@ -52,13 +53,21 @@ pub struct Lifecycle {
     queue: Queue,
     config: QueueConfig,
     submissions: Batcher<NewJobRow, Result<Job, ApiError>>,
+    /// How full the lanes are.
+    census: Arc<Census<(), Vec<LaneCount>>>,
 }
 
 impl Lifecycle {
     pub fn new(db: PgPool, queue: Queue, config: QueueConfig) -> Self {
         let motion = db::with_kept_plans(&db);
         let submissions = submit::batches(motion.clone(), queue.clone());
-        Self { db, motion, queue, config, submissions }
+        let census = Census::new(|counts: &Vec<LaneCount>| {
+            counts
+                .iter()
+                .map(|LaneCount { running, queued, later, .. }| u64::from(running + queued + later))
+                .sum()
+        });
+        Self { db, motion, queue, config, submissions, census }
     }
 
     pub fn db(&self) -> &PgPool {

@@ -1,6 +1,7 @@
 //! The real agents against a model server of our own: started as their adapters say, and read as their adapters read.
 //!
-//! `cargo xtask test agents` installs them and says where they are.
+//! `cargo xtask test agents` installs them, puts them on the PATH and gives them keys. How they do in the sandbox is in
+//! `it/real_agents.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 

@@ -68,7 +68,7 @@ impl Real {
     pub async fn start(&self, prompt: &str, resume: Option<&str>) -> Run {
         let home = self.home();
         let task = Task { prompt, home: &home, model: None, resume };
-        let launch = self.agent.prepare(&task, &credential);
+        let launch = self.agent.prepare(&task, &|name| env::var(name).ok());
         for file in &launch.files {
             let path = home.join(file.path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -96,9 +96,6 @@ impl Real {
     }
 
     fn command(&self, launch: &Launch) -> Command {
-        let mut path = env::var_os("MILLRACE_TEST_AGENTS").unwrap_or_default();
-        path.push(":");
-        path.push(env::var_os("PATH").unwrap());
         let program = match self.agent.profile().name.as_str() {
             "demo" => Path::new(env!("CARGO_BIN_EXE_millrace")),
             _ => &launch.program,
@@ -107,7 +104,7 @@ impl Real {
         command
             .args(&launch.arguments)
             .env_clear()
-            .env("PATH", path)
+            .env("PATH", env::var_os("PATH").unwrap())
             .env("HOME", self.home())
             .env("LANG", "C.UTF-8")
             .envs(&launch.environment)
@@ -138,10 +135,4 @@ fn agent(name: &str, url: &str, scratch: &Path) -> Box<dyn Agent> {
     fs::write(&file, settings).unwrap();
     let config = config::load(Some(&file), [], &Overrides::default()).unwrap();
     agents::find(name, &config.agents).unwrap()
-}
-
-/// Of Claude's ways to sign in the one that is told when a quota is filled again.
-fn credential(name: &str) -> Option<String> {
-    matches!(name, "CLAUDE_CODE_OAUTH_TOKEN" | "OPENAI_API_KEY" | "GEMINI_API_KEY")
-        .then(|| format!("fake {name}"))
 }

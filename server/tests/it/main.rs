@@ -26,6 +26,7 @@ mod output;
 mod pages;
 mod publish;
 mod queue;
+mod real_agents;
 mod recovery;
 mod redis_kinds;
 mod retries;

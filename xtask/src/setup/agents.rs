@@ -1,4 +1,4 @@
-//! The real agents, by the versions of the lock file in `xtask/agents`, in a directory that all working copies share.
+//! The real agents, by the versions of the lock files below `xtask/agents`, in directories that all working copies share.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,21 +12,45 @@ use crate::workspace::{self, Stamp, fingerprint};
 /// What says which agents there are.
 const FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
 
-/// The agents that are programs rather than scripts put them in place by a script of their own.
-const SCRIPTS: [(&str, &str); 2] =
-    [("@anthropic-ai/claude-code", "install.cjs"), ("opencode-ai", "postinstall.mjs")];
+/// Agents that are installed together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Set {
+    /// Small, and quick to give up: what every run of the tests can afford.
+    Codex,
+    /// All the others, and the Node.js that they want: more than a gigabyte.
+    Others,
+}
+
+impl Set {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Codex => "codex",
+            Self::Others => "others",
+        }
+    }
+
+    /// Those that are programs rather than scripts put them in place by a script of their own.
+    fn scripts(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Codex => &[],
+            Self::Others => {
+                &[("@anthropic-ai/claude-code", "install.cjs"), ("opencode-ai", "postinstall.mjs")]
+            }
+        }
+    }
+}
 
 /// Installs them unless that was done before, and gives the directory of their programs.
-pub(crate) fn install() -> Result<PathBuf> {
-    let source = workspace::root().join("xtask/agents");
-    let directory = workspace::cache()?.join("agents");
+pub(crate) fn install(set: Set) -> Result<PathBuf> {
+    let source = workspace::root().join("xtask/agents").join(set.name());
+    let directory = workspace::cache()?.join("agents").join(set.name());
     let files = FILES.map(|name| source.join(name));
     let stamp = Stamp::new(directory.join("node_modules/.installed"), fingerprint(&files)?);
     let programs = directory.join("node_modules/.bin");
     if stamp.is_current() {
         return Ok(programs);
     }
-    let step = Step::begin("Install the agents");
+    let step = Step::begin(format!("Install the agents: {}", set.name()));
     fs::create_dir_all(&directory)?;
     for (name, file) in FILES.iter().zip(&files) {
         fs::copy(file, directory.join(name)).with_context(|| file.display().to_string())?;
@@ -38,7 +62,7 @@ pub(crate) fn install() -> Result<PathBuf> {
         "--no-audit",
         "--no-fund",
     ]))?;
-    for (package, script) in SCRIPTS {
+    for (package, script) in set.scripts() {
         let package = directory.join("node_modules").join(package);
         step.run(node::command("node", &directory)?.current_dir(package).arg(script))?;
     }

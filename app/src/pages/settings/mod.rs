@@ -1,5 +1,7 @@
-//! What belongs to a person: browsers, tokens for programs, and schedules. For owners also GitHub and who may come in.
+//! What belongs to a person: browsers, schedules, tokens for programs, and which agents there are. For owners also GitHub and
+//! who may come in.
 
+mod agents;
 mod github;
 mod people;
 mod schedules;
@@ -10,12 +12,14 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use self::{github::github, people::people, schedules::schedules, sessions::sessions, tokens::tokens};
+use self::{
+    agents::agents, github::github, people::people, schedules::schedules, sessions::sessions, tokens::tokens,
+};
 use super::{error::ErrorPage, github_problem::github_problem};
 use crate::{
     api, backend,
     components::{Tone, notice},
-    model::{Accounts, ApiError, ApiToken, GitHubConnection, Person, Role, Schedule, SignedIn},
+    model::{Accounts, AgentStatus, ApiError, ApiToken, GitHubConnection, Person, Role, Schedule, SignedIn},
 };
 
 struct Settings {
@@ -27,6 +31,7 @@ struct Settings {
     tokens: Vec<ApiToken>,
     schedules: Vec<Schedule>,
     repositories: Vec<String>,
+    agents: Vec<AgentStatus>,
 }
 
 #[component]
@@ -60,9 +65,10 @@ fn page(settings: Settings, problem: Option<&'static str>) -> impl IntoView {
             <header class="page-head"><h1>"Settings"</h1></header>
             {problem.map(|problem| notice(Tone::Problem, problem))}
             {installation}
-            {sessions(settings.sessions, now)}
+            {agents(&settings.agents)}
+            {schedules(settings.schedules, settings.repositories, settings.agents, now)}
             {tokens(settings.tokens, now)}
-            {schedules(settings.schedules, settings.repositories, now)}
+            {sessions(settings.sessions, now)}
         </div>
     }
 }
@@ -82,5 +88,6 @@ async fn load() -> Result<Settings, ApiError> {
         schedules: api::schedules().await?,
         // Without them the person types the repository.
         repositories: api::repositories().await.unwrap_or_default(),
+        agents: api::agents().await?,
     })
 }

@@ -6,11 +6,16 @@ use server_fn::ServerFn;
 use crate::{
     api::{CreateSchedule, DeleteSchedule},
     components::{Shape, icon, time::moment, words::repository_name},
-    model::{JobId, Schedule, Timestamp},
+    model::{AgentStatus, JobId, Schedule, Timestamp},
     pages::field::{Label, field},
 };
 
-pub fn schedules(schedules: Vec<Schedule>, repositories: Vec<String>, now: Timestamp) -> impl IntoView {
+pub fn schedules(
+    schedules: Vec<Schedule>,
+    repositories: Vec<String>,
+    agents: Vec<AgentStatus>,
+    now: Timestamp,
+) -> impl IntoView {
     let list = if schedules.is_empty() {
         Either::Left(
             view! { <p class="panel-empty">"None yet. A schedule makes a job at every time that it names."</p> },
@@ -26,7 +31,7 @@ pub fn schedules(schedules: Vec<Schedule>, repositories: Vec<String>, now: Times
                 <span class="panel-note">"Jobs that the clock makes"</span>
             </header>
             <div id="schedules" data-part="" tabindex="-1">{list}</div>
-            {make(repositories)}
+            {make(repositories, agents)}
         </section>
     }
 }
@@ -74,12 +79,11 @@ fn label(name: &'static str, input: &str, text: &'static str, hint: &'static str
     Label { input: input.to_owned(), ..Label::new(name, text, hint) }
 }
 
-fn make(repositories: Vec<String>) -> impl IntoView {
+fn make(repositories: Vec<String>, agents: Vec<AgentStatus>) -> impl IntoView {
     view! {
         <details class="setting-more">
             <summary>{icon(Shape::Plus)} "New schedule"</summary>
             <form class="setting-fields" method="post" action=CreateSchedule::url() data-live="">
-                <input type="hidden" name="schedule[job][kind]" value="command" />
                 {field(label("name", "schedule-name", "Name", ""), None, view! {
                     <input id="schedule-name" name="schedule[name]" maxlength="100" autocomplete="off" required />
                 })}
@@ -105,9 +109,25 @@ fn make(repositories: Vec<String>) -> impl IntoView {
                 {field(label("job.ref", "schedule-ref", "Branch, tag or commit", "Empty for the default branch."), None, view! {
                     <input id="schedule-ref" name="schedule[job][ref]" placeholder="main" autocomplete="off" spellcheck="false" />
                 })}
-                <div class="sm:col-span-2">
+                {field(label("job.kind", "schedule-kind", "What runs", ""), None, view! {
+                    <div class="choices" id="schedule-kind" role="radiogroup" aria-label="What runs">
+                        <label><input type="radio" name="schedule[job][kind]" value="command" checked /><span>"A script"</span></label>
+                        <label><input type="radio" name="schedule[job][kind]" value="agent" /><span>"An agent"</span></label>
+                    </div>
+                })}
+                <div class="for-kind sm:col-span-2" data-kind="command">
                     {field(label("job.script", "schedule-script", "Script", ""), None, view! {
-                        <textarea id="schedule-script" name="schedule[job][script]" rows="5" placeholder="cargo test" spellcheck="false" required></textarea>
+                        <textarea id="schedule-script" name="schedule[job][script]" rows="5" placeholder="cargo test" spellcheck="false"></textarea>
+                    })}
+                </div>
+                <div class="for-kind sm:col-span-2" data-kind="agent">
+                    {field(label("job.prompt", "schedule-prompt", "Prompt", "What the agent is to do each time. Each run has a branch of its own."), None, view! {
+                        <textarea id="schedule-prompt" name="schedule[job][prompt]" rows="5" placeholder="Update the dependencies and see that the tests pass."></textarea>
+                    })}
+                    {field(label("job.agent", "schedule-agent", "Agent", ""), None, view! {
+                        <select id="schedule-agent" name="schedule[job][agent]">
+                            {agents.into_iter().map(|agent| view! { <option value=agent.name>{agent.title}</option> }).collect_view()}
+                        </select>
                     })}
                 </div>
                 <button class="button" data-kind="primary" type="submit">"Make schedule"</button>

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 use millrace_fake_github::{FakeGitHub, World};
+use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Parser)]
 #[command(about = "A GitHub in memory, for trying Millrace without an account")]
@@ -18,7 +19,12 @@ async fn main() -> std::io::Result<()> {
     let github = FakeGitHub::start(Some(Arguments::parse().listen)).await?;
     arrange(github.world());
     println!("Fake GitHub: {}", github.url());
-    tokio::signal::ctrl_c().await
+    // Its repositories go with it, whichever way it is told to stop.
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminated.recv() => Ok(()),
+    }
 }
 
 /// `ada` owns the orchard, `grace` may write there, and `eve` may do nothing.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     git,
-    world::{Outcome, Pull, Reaction, State as Known, Thread, World},
+    world::{Outcome, Progress, Pull, Reaction, State as Known, Thread, World},
 };
 
 type Place = Path<(String, String, u64)>;
@@ -200,7 +200,8 @@ pub(super) async fn change_state(
 ) -> Response {
     let repository = format!("{owner}/{name}");
     let mut state = world.lock();
-    let done = state.set_open(&repository, number, new.state == "open", &new.author);
+    let progress = if new.state == "open" { Progress::Open } else { Progress::Closed };
+    let done = state.set_progress(&repository, number, progress, &new.author);
     back(&state, &repository, number, done)
 }
 

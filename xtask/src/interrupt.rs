@@ -48,6 +48,11 @@ pub(crate) fn end() -> Result<()> {
     Ok(())
 }
 
+/// Whether somebody wanted us to stop.
+pub(crate) fn was_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
 fn running() -> MutexGuard<'static, Option<Pid>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -39,6 +39,9 @@ enum Task {
     Build,
     /// Build, then start Millrace with its own Postgres and Redis
     Up {
+        /// Start a GitHub to play with too; all of it is gone afterwards
+        #[arg(long)]
+        fake_github: bool,
         /// Passed on to `millrace up`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
@@ -94,7 +97,8 @@ fn run(task: Task) -> Result<()> {
             Ok(())
         }
         Task::Build => launch::build().map(drop),
-        Task::Up { arguments } => launch::up(arguments),
+        Task::Up { fake_github: false, arguments } => launch::up(arguments),
+        Task::Up { fake_github: true, arguments } => launch::up_with_fake_github(&arguments),
         Task::Prepare { check: true } => queries::check(),
         Task::Prepare { check: false } => queries::renew(),
         Task::Lint => test::run(&[test::Part::Lint]),

@@ -99,6 +99,12 @@ pub fn repository_name(address: &str) -> &str {
     }
 }
 
+/// A pull request by its address: `#12`.
+pub fn pull_request_name(address: &str) -> String {
+    let number = address.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    format!("#{number}")
+}
+
 /// An agent's name as people write it.
 pub fn agent_title(name: &str) -> &str {
     match name {
@@ -150,6 +156,11 @@ mod tests {
         ] {
             assert_eq!(repository_name(address), name);
         }
+    }
+
+    #[test]
+    fn a_pull_request_is_called_by_its_number() {
+        assert_eq!(pull_request_name("https://github.com/ada/orchard/pull/12"), "#12");
     }
 
     #[test]

@@ -16,8 +16,10 @@ use super::{
 use crate::{
     api, backend,
     components::{
-        Given,
+        Given, Tone,
         job::{FirstSteps, JobView, Loaded, Tab, first_window},
+        notice,
+        words::sentence,
     },
     model::{ApiError, Diff, Job, JobDetail, JobId, OutputPage, Waiting},
 };
@@ -40,7 +42,7 @@ pub fn JobPage() -> impl IntoView {
         <Suspense>
             {Suspend::new(async move {
                 match load(asked).await {
-                    Ok((loaded, waiting, diff, conversation)) => {
+                    Ok(Shown { loaded, waiting, diff, conversation, not_told }) => {
                         let attempt = loaded.attempts.iter().find(|attempt| attempt.attempt == loaded.attempt);
                         let conversation = conversation_part(&loaded.job, &conversation);
                         let changes = diff.map(|diff| changes::changes(&loaded.job, attempt, diff));
@@ -49,6 +51,7 @@ pub fn JobPage() -> impl IntoView {
                             <div class="job">
                                 <JobView loaded=Given(loaded)>
                                     {waiting_part(waiting.as_ref(), backend::now())}
+                                    {not_told.map(not_told_part)}
                                     {conversation}
                                 </JobView>
                                 {changes}
@@ -80,9 +83,24 @@ fn asked_for(params: &ParamsMap, query: &ParamsMap) -> Asked {
     }
 }
 
-async fn load(asked: Asked) -> Result<(Loaded, Option<Waiting>, Option<Diff>, Vec<Job>), ApiError> {
+/// What the page shows.
+struct Shown {
+    loaded: Loaded,
+    waiting: Option<Waiting>,
+    diff: Option<Diff>,
+    conversation: Vec<Job>,
+    not_told: Option<String>,
+}
+
+fn not_told_part(problem: String) -> impl IntoView {
+    let text = format!("GitHub could not be told: {}", sentence(&problem));
+    notice(Tone::Attention, view! { <p>{text}</p> })
+}
+
+async fn load(asked: Asked) -> Result<Shown, ApiError> {
     let id = asked.id.ok_or_else(|| ApiError::NotFound("This is not the id of a job.".to_owned()))?;
-    let JobDetail { job, script, attempts, waiting, usual_ms, conversation, .. } = api::job(id).await?;
+    let JobDetail { job, script, attempts, waiting, usual_ms, conversation, not_told, .. } =
+        api::job(id).await?;
     let attempt = match asked.attempt {
         Some(number) if attempts.iter().any(|attempt| attempt.attempt == number) => number,
         Some(number) => return Err(ApiError::NotFound(format!("This job has no attempt {number}."))),
@@ -102,12 +120,8 @@ async fn load(asked: Asked) -> Result<(Loaded, Option<Waiting>, Option<Diff>, Ve
         Tab::Transcript if attempt > 0 => api::first_steps(id, attempt, output.total).await?,
         _ => FirstSteps::default(),
     };
-    Ok((
-        Loaded { job, script, attempts, usual_ms, attempt, output, pinned, tab, steps },
-        waiting,
-        diff,
-        conversation,
-    ))
+    let loaded = Loaded { job, script, attempts, usual_ms, attempt, output, pinned, tab, steps };
+    Ok(Shown { loaded, waiting, diff, conversation, not_told })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::{
     components::{
         state::job_icon,
         time::{ago, elapsed},
-        words::{repository_name, trigger_name},
+        words::{pull_request_name, repository_name, trigger_name},
     },
     live::Clock,
     model::{Job, JobState, Timestamp},
@@ -19,6 +19,10 @@ pub fn job_row(clock: Clock, job: &Job, last_line: Option<String>) -> impl IntoV
     let progress = job.progress.filter(|_| running).map(|percent| {
         view! { <progress class="progress" max="100" value=percent aria-label="Progress">{percent} " %"</progress> }
     });
+    let pull_request = job.pull_request.clone().map(|address| {
+        let name = pull_request_name(&address);
+        view! { <a class="job-pull" href=address title="Pull request">{name}</a> }
+    });
     view! {
         {job_icon(job)}
         <div class="job-main">
@@ -27,6 +31,7 @@ pub fn job_row(clock: Clock, job: &Job, last_line: Option<String>) -> impl IntoV
                 <span class="job-source">{source_text(job)}</span>
                 <span class="job-short">{job.id.short()}</span>
                 <span class="job-attempt">{attempt_text(job)}</span>
+                {pull_request}
             </p>
             {line}
             {progress}

@@ -8,7 +8,7 @@ use crate::{
         copy::copy_button,
         state::{job_icon, job_shape},
         time::{ago, duration_text, elapsed, utc_text},
-        words::{outlook, remaining, sentence, trigger_name},
+        words::{outlook, pull_request_name, remaining, sentence, trigger_name},
     },
     live::Clock,
     model::{Attempt, Job, JobState, NewJob, Timestamp},
@@ -61,6 +61,9 @@ fn standing(clock: Clock, shown: Shown) -> impl IntoView {
             <progress class="progress" max="100" value=percent aria-label="Progress">{percent} " %"</progress>
         })}
         <p class="standing-next">{next}</p>
+        {job.pull_request.map(|address| view! {
+            <p><a href=address.clone()>"Pull request " {pull_request_name(&address)}</a></p>
+        })}
     }
 }
 
@@ -114,7 +117,11 @@ fn details(clock: Clock, job: &Job, latest: Option<&Attempt>) -> impl IntoView +
     let branch = job.branch.clone().map(|branch| {
         view! { <div><dt>"Branch"</dt><dd><code id="branch">{branch}</code>{copy_button("branch")}</dd></div> }
     });
-    (branch, texts.collect_view(), times.collect_view())
+    let pull_request = job.pull_request.clone().map(|address| {
+        let name = pull_request_name(&address);
+        view! { <div><dt>"Pull request"</dt><dd><a href=address>{name}</a></dd></div> }
+    });
+    (pull_request, branch, texts.collect_view(), times.collect_view())
 }
 
 /// How long it was from one to the other. A job that is retried entered the queue after it started.

@@ -1,9 +1,6 @@
 //! Who may come in, as owners decide.
 
-use app::{
-    backend::Backend as _,
-    model::{Account, ApiError, Person, Role},
-};
+use app::model::{Account, ApiError, Person, Role};
 use millrace::backend::Server;
 use millrace_fake_github::FakeGitHub;
 use secrecy::ExposeSecret as _;

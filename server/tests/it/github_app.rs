@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use app::{
-    backend::Backend as _,
-    model::{ApiError, Role},
-};
+use app::model::{ApiError, Role};
 use axum::{Json, Router, http::StatusCode as AxumStatus, routing::post};
 use futures::future::join_all;
 use millrace::{

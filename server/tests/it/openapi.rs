@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::App;
+use crate::harness::{App, Browser};
 
 async fn document(app: &App) -> Value {
     app.http.get(app.url("/api/openapi.json")).send().await.unwrap().json().await.unwrap()
@@ -54,24 +54,22 @@ async fn every_route_is_in_the_document() {
     let document = document(&app).await;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
 
-    // What is not added together with its description is known by name: the form behind sign-in links, where GitHub sends browsers and webhooks, the answer for
-    // addresses that do not exist, server functions (`path`), and files of the site.
+    // What is not added together with its description is known by name: the form behind sign-in links, the ways to GitHub
+    // and back, the answer for addresses that do not exist, server functions (`path`), and files of the site.
     let router = include_str!("../../src/http/router.rs");
     let bare: Vec<&str> =
         router.split(".route(").skip(1).map(|rest| rest.split(',').next().unwrap().trim()).collect();
-    assert_eq!(
-        bare,
-        [
-            r#""/session""#,
-            r#""/auth/github""#,
-            r#""/auth/github/callback""#,
-            r#""/webhooks/github""#,
-            r#""/settings/github/created""#,
-            r#""/settings/github/installed""#,
-            r#""/api/{*path}""#,
-            "path"
-        ]
-    );
+    let named = [
+        r#""/session""#,
+        r#""/auth/github""#,
+        r#""/auth/github/callback""#,
+        r#""/webhooks/github""#,
+        r#""/settings/github/created""#,
+        r#""/settings/github/installed""#,
+        r#""/api/{*path}""#,
+        "path",
+    ];
+    assert_eq!(bare, named);
 
     // What the document names is there.
     let operations = operations(&document);
@@ -134,6 +132,8 @@ async fn answers_fit_the_document() {
         assert!(status.is_success(), "{address}: {status}");
         assert_fits(&document, "post", path, status.as_u16(), &response.json().await.unwrap());
     }
+    let sessions = Browser::signed_in(&app, "owner").await.get("/api/sessions").await;
+    assert_fits(&document, "get", "/api/sessions", 200, &sessions.json().await.unwrap());
     assert_fits(&document, "get", "/api/schedules", 200, &app.get_json("/api/schedules").await);
     let refused = app.post_json("/api/jobs", &json!({})).await;
     assert_fits(&document, "post", "/api/jobs", refused.status().as_u16(), &refused.json().await.unwrap());

@@ -23,6 +23,8 @@ mod shell;
 mod transcript;
 
 #[cfg(feature = "ssr")]
+pub use pages::reason_text;
+#[cfg(feature = "ssr")]
 pub use routes::App;
 #[cfg(feature = "ssr")]
 pub use shell::{Script, SiteAssets, shell};

@@ -204,7 +204,8 @@ impl Backend for Server {
         let waiting = self.lifecycle.waiting(&job).await?;
         let usual_ms = db::usual_duration(db, job.kind, &job.repository).await.map_err(away)?;
         let conversation = self.lifecycle.conversation(person, &job).await?;
-        Ok(JobDetail { job, script, prompt, attempts, waiting, usual_ms, conversation })
+        let not_told = db::answers::problem(db, id).await.map_err(away)?;
+        Ok(JobDetail { job, script, prompt, attempts, waiting, usual_ms, conversation, not_told })
     }
 
     async fn cancel_job(&self, person: &Person, id: JobId) -> Result<(), ApiError> {

@@ -156,6 +156,9 @@ pub struct JobDetail {
     /// The jobs of the conversation that it belongs to, the oldest first; empty for a job that stands alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conversation: Vec<Job>,
+    /// Why GitHub could not be told of it, where that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_told: Option<String>,
 }
 
 /// What to make a job of, as it arrives: nothing in it is checked yet.

@@ -30,3 +30,4 @@ pub use new_job::NewJobPage;
 pub use not_found::NotFoundPage;
 pub use settings::SettingsPage;
 pub use sign_in::SignInPage;
+pub use waiting::reason_text;

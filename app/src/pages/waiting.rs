@@ -13,7 +13,8 @@ use crate::{
 
 pub fn waiting_part(waiting: Option<&Waiting>, now: Timestamp) -> impl IntoView + use<> {
     let reasons = waiting.map(|waiting| {
-        let reasons = waiting.reasons.iter().map(|reason| view! { <li>{reason_text(reason, now)}</li> });
+        let reasons =
+            waiting.reasons.iter().map(|reason| view! { <li>{reason_text(reason, Some(now))}</li> });
         view! {
             <h2>"Why is this waiting?"</h2>
             <ul>{reasons.collect_view()}</ul>
@@ -23,25 +24,25 @@ pub fn waiting_part(waiting: Option<&Waiting>, now: Timestamp) -> impl IntoView 
     view! { <div class="waiting" id="waiting" data-part="">{reasons}</div> }
 }
 
-/// One reason to wait, and what would end it.
-fn reason_text(reason: &WaitReason, now: Timestamp) -> String {
+/// One reason to wait, and what would end it; times are absolute where it is not known when somebody reads it.
+pub fn reason_text(reason: &WaitReason, now: Option<Timestamp>) -> String {
     match reason {
         WaitReason::RunAt { at } => {
-            format!("Somebody asked for a later start: it is queued {}.", when_text(*at, Some(now)))
+            format!("Somebody asked for a later start: it is queued {}.", when_text(*at, now))
         }
         WaitReason::Retry { at, attempt } => {
-            format!("The attempt before failed. Attempt {attempt} is queued {}.", when_text(*at, Some(now)))
+            format!("The attempt before failed. Attempt {attempt} is queued {}.", when_text(*at, now))
         }
         WaitReason::Quota { agent, until } => {
             format!(
                 "The quota of {} is used up. It goes on by itself {}.",
                 agent_title(agent),
-                when_text(*until, Some(now))
+                when_text(*until, now)
             )
         }
         WaitReason::Conversation => "Another job of this conversation runs first.".to_owned(),
         WaitReason::Paused { why, until: Some(until) } => {
-            format!("The lane is paused: {} It goes on {}.", sentence(why), when_text(*until, Some(now)))
+            format!("The lane is paused: {} It goes on {}.", sentence(why), when_text(*until, now))
         }
         WaitReason::Paused { why, until: None } => {
             format!("The lane is paused: {} It goes on when somebody resumes it.", sentence(why))
@@ -51,7 +52,7 @@ fn reason_text(reason: &WaitReason, now: Timestamp) -> String {
         }
         WaitReason::Rate { per_minute, next_at } => format!(
             "The lane has started the {per_minute} jobs that it may in a minute. The next may start {}.",
-            when_text(*next_at, Some(now))
+            when_text(*next_at, now)
         ),
         WaitReason::Concurrency { limit: 1 } => {
             "Another job of the lane runs, and only one may at once.".to_owned()
@@ -93,7 +94,7 @@ mod tests {
                 "The lane has started the 50 jobs that it may in a minute. The next may start in 7 s.",
             ),
         ] {
-            assert_eq!(reason_text(&reason, now), text);
+            assert_eq!(reason_text(&reason, Some(now)), text);
         }
     }
 }

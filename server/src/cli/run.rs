@@ -9,6 +9,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use super::{connect, logging, stop_on_signal};
 use crate::{
     config::Config,
+    connection::Connection,
     http, metrics,
     runner::{Executor, Runner, unique_name},
 };
@@ -19,7 +20,9 @@ pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
     let lifecycle = connect::lifecycle(&config).await?;
     let config = Arc::new(config);
     let name = unique_name(&config.runner.name)?;
-    let executor = Arc::new(Executor::new(Arc::clone(&config), &name, &std::env::current_exe()?).await?);
+    let connection = Connection::new(&config, lifecycle.db().clone(), lifecycle.queue())?;
+    let millrace = std::env::current_exe()?;
+    let executor = Arc::new(Executor::new(Arc::clone(&config), connection, &name, &millrace).await?);
     let telling = match config.runner.metrics_listen {
         None => None,
         Some(listen) => {

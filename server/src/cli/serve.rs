@@ -7,7 +7,8 @@ use tokio::net::TcpListener;
 
 use super::{connect, logging, stop_on_signal};
 use crate::{
-    backend::Server, config::Config, connection::Connection, http, lifecycle, metrics, webhooks::Webhooks,
+    answers::Answers, backend::Server, config::Config, connection::Connection, http, lifecycle, metrics,
+    webhooks::Webhooks,
 };
 
 pub(super) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
@@ -25,12 +26,15 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let reconciling =
         tokio::spawn(lifecycle::reconcile(lifecycle.clone(), Arc::clone(&config), stop.clone()));
     let retaining = tokio::spawn(lifecycle::retain(lifecycle.clone(), retention, stop.clone()));
+    let answers = Answers::new(connection.clone(), lifecycle.clone(), Arc::clone(&config));
+    let answering = tokio::spawn(answers.run(stop.clone()));
     let webhooks = Webhooks::new(Arc::clone(&config), lifecycle.clone(), connection.clone());
     let working = tokio::spawn(webhooks.run(stop.clone()));
     tracing::info!(address = config.server.public_address(), "ready");
     http::serve(Server::new(config, lifecycle, connection), listener, stop).await?;
     reconciling.await?;
     retaining.await?;
+    answering.await?;
     working.await?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)

@@ -146,13 +146,18 @@ pub struct PublishConfig {
 #[serde(rename_all = "snake_case")]
 pub enum Push {
     Never,
-    /// To repositories on the runner's disk.
+    /// To repositories on the runner's disk, and to those that the connection to GitHub may push to.
     Local,
     /// To every address that the runner's git may push to.
     Any,
 }
 
 impl Push {
+    /// Repositories that Millrace's connection to GitHub may push to.
+    pub fn allows_github(self) -> bool {
+        self != Self::Never
+    }
+
     pub fn allows(self, repository: &str) -> bool {
         match self {
             Self::Never => false,

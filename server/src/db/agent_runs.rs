@@ -33,6 +33,16 @@ pub async fn note(
     .transpose()
 }
 
+/// Commits that attempts of a job have published, or were about to.
+pub async fn heads(db: impl PgExecutor<'_>, id: JobId) -> Result<Vec<String>> {
+    sqlx::query_scalar!(
+        r#"SELECT agent->>'head' AS "head!" FROM attempts WHERE job_id = $1 AND agent->>'head' IS NOT NULL"#,
+        id.as_uuid(),
+    )
+    .fetch_all(db)
+    .await
+}
+
 /// An agent's own name for a conversation, and its files as they were when the last job of the thread ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {

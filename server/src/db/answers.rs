@@ -199,12 +199,14 @@ pub async fn opened(
 ) -> Result<Option<OwnedJob>> {
     sqlx::query_as!(
         JobRow,
-        "WITH noted AS (
+        "WITH locked AS (
+             SELECT id FROM jobs WHERE id = $1 FOR UPDATE
+         ), noted AS (
              UPDATE github_answers SET pull_number = $3, pull_url = $4, due_at = now() + $5 * interval '1 millisecond'
-             WHERE job_id = $1 AND tries = $2 AND NOT is_done RETURNING job_id
+             FROM locked WHERE job_id = locked.id AND tries = $2 AND NOT is_done RETURNING job_id
          )
          UPDATE jobs SET pull_request = $4, revision = revision + 1
-         FROM noted WHERE id = noted.job_id
+         FROM noted WHERE jobs.id = noted.job_id
          RETURNING jobs.*",
         answer.job.as_uuid(),
         answer.tries,

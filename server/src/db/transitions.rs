@@ -329,27 +329,31 @@ pub async fn request_cancel(db: impl PgExecutor<'_>, id: JobId) -> Result<Option
     .await)
 }
 
-/// `succeeded | failed | canceled → queued`, with as many attempts as at first. Not while another job of its conversation
+/// `succeeded | failed | canceled → queued`, with as many attempts as at first, and GitHub is told
+/// again. Not while another job of its conversation
 /// has not ended: both would work on the same branch.
 pub async fn retry(db: impl PgExecutor<'_>, id: JobId) -> Result<Option<OwnedJob>> {
     one(sqlx::query_as!(
         JobRow,
-        "WITH retried AS (
-             UPDATE jobs SET state = 'queued', failures = 0, losses = 0, queued_at = now(), run_at = NULL,
+        "WITH candidate AS (
+             SELECT id FROM jobs
+             WHERE id = $1 AND state IN ('succeeded', 'failed', 'canceled') AND NOT EXISTS (
+                 SELECT FROM jobs AS other
+                 WHERE other.finished_at IS NULL
+                   AND (other.thread_id IN (jobs.id, jobs.thread_id) OR other.id = jobs.thread_id)
+             )
+             FOR UPDATE
+         ), told_again AS (
+             -- Whoever works on the answer at this moment has to begin again too.
+             UPDATE github_answers SET is_done = false, tries = tries + 1, due_at = now()
+             FROM candidate WHERE job_id = candidate.id
+         )
+         UPDATE jobs SET state = 'queued', failures = 0, losses = 0, queued_at = now(), run_at = NULL,
                          finished_at = NULL, exit_code = NULL, error = NULL, outcome = NULL,
                          cancel_requested_at = NULL,
                          revision = revision + 1
-         WHERE id = $1 AND state IN ('succeeded', 'failed', 'canceled') AND NOT EXISTS (
-             SELECT FROM jobs AS other
-             WHERE other.finished_at IS NULL
-               AND (other.thread_id IN (jobs.id, jobs.thread_id) OR other.id = jobs.thread_id)
-         )
-         RETURNING jobs.*
-         ), told_again AS (
-             -- Whoever works on the answer at this moment begins again too.
-             UPDATE github_answers SET is_done = false, tries = tries + 1, due_at = now() FROM retried WHERE job_id = id
-         )
-         SELECT * FROM retried",
+         FROM candidate WHERE jobs.id = candidate.id
+         RETURNING jobs.*",
         id.as_uuid(),
     )
     .fetch_optional(db)

@@ -10,6 +10,9 @@ mod repository;
 pub mod signature;
 
 pub use app_auth::{AppInstallation, AppKey, InstallationToken, KeyError, Permissions};
-pub use client::{Annotation, Client, GitHub, GitHubError, HookDelivery, PullState, RateLimit, Said};
+pub use client::{
+    Annotation, CheckRun, Client, Comment, Conclusion, GitHub, GitHubError, HookDelivery, NewPull, Pull,
+    PullState, RateLimit, Reacted, Said,
+};
 pub use oauth::{ExchangeError, GitHubAccount, OAuthClient};
 pub use repository::RepositoryName;

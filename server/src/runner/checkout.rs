@@ -12,7 +12,10 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::git::{GitError, git, git_remote};
+use super::{
+    access::Access,
+    git::{GitError, git, git_remote},
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum CheckoutError {
@@ -53,16 +56,37 @@ pub(super) struct Source {
 pub(super) async fn checkout(
     mirrors: &Path,
     repository: &str,
+    access: Option<&Access>,
     refs: &[Option<&str>],
     target: &Path,
 ) -> Result<Source, CheckoutError> {
     let mirror = mirrors.join(mirror_name(repository));
     // Held until the working tree is there: a fetch may not prune what is being checked out.
     let _lock = lock(mirror.with_extension("lock")).await?;
-    fetch(&mirror, repository).await?;
-    let (commit, git_ref) = resolve_first(&mirror, repository, refs).await?;
+    let remote = Remote { repository, access };
+    fetch(&mirror, remote).await?;
+    let (commit, git_ref) = resolve_first(&mirror, remote, refs).await?;
     working_tree(&mirror, repository, &commit, target).await.map_err(CheckoutError::Checkout)?;
     Ok(Source { commit, git_ref: git_ref.map(str::to_owned), mirror })
+}
+
+/// Where to fetch from.
+#[derive(Clone, Copy)]
+struct Remote<'a> {
+    /// As the job names it.
+    repository: &'a str,
+    access: Option<&'a Access>,
+}
+
+impl Remote<'_> {
+    fn address(&self) -> &str {
+        self.access.map_or(self.repository, |access| &access.address)
+    }
+}
+
+/// Whether a branch of this name was there at the last fetch.
+pub(super) async fn has_branch(mirror: &Path, name: &str) -> bool {
+    commit(mirror, &format!("refs/heads/{name}")).await.is_some()
 }
 
 /// A directory name that tells people which repository it is, and that no address can lead astray.
@@ -96,7 +120,8 @@ async fn lock(path: PathBuf) -> io::Result<File> {
     .map_err(io::Error::other)?
 }
 
-async fn fetch(mirror: &Path, repository: &str) -> Result<(), CheckoutError> {
+async fn fetch(mirror: &Path, remote: Remote<'_>) -> Result<(), CheckoutError> {
+    let repository = remote.repository;
     let failed = |source| CheckoutError::Fetch { repository: repository.to_owned(), source };
     if !mirror.join("HEAD").exists() {
         tokio::fs::create_dir_all(mirror).await?;
@@ -105,13 +130,14 @@ async fn fetch(mirror: &Path, repository: &str) -> Result<(), CheckoutError> {
     let head = format!("+HEAD:{REMOTE_HEAD}");
     let fetched = git_remote(
         mirror,
+        remote.access,
         &[
             "fetch",
             "--quiet",
             "--prune",
             "--no-write-fetch-head",
             "--end-of-options",
-            repository,
+            remote.address(),
             &head,
             "+refs/heads/*:refs/heads/*",
             "+refs/tags/*:refs/tags/*",
@@ -129,12 +155,12 @@ async fn fetch(mirror: &Path, repository: &str) -> Result<(), CheckoutError> {
 
 async fn resolve_first<'a>(
     mirror: &Path,
-    repository: &str,
+    remote: Remote<'_>,
     refs: &[Option<&'a str>],
 ) -> Result<(String, Option<&'a str>), CheckoutError> {
-    let mut last = CheckoutError::Empty(repository.to_owned());
+    let mut last = CheckoutError::Empty(remote.repository.to_owned());
     for git_ref in refs {
-        match resolve(mirror, repository, *git_ref).await {
+        match resolve(mirror, remote, *git_ref).await {
             Ok(commit) => return Ok((commit, *git_ref)),
             Err(error @ CheckoutError::UnknownRef { .. }) => last = error,
             Err(error) => return Err(error),
@@ -144,7 +170,8 @@ async fn resolve_first<'a>(
 }
 
 /// The commit that a name means. A branch goes before a tag of the same name, as with `git fetch`.
-async fn resolve(mirror: &Path, repository: &str, git_ref: Option<&str>) -> Result<String, CheckoutError> {
+async fn resolve(mirror: &Path, remote: Remote<'_>, git_ref: Option<&str>) -> Result<String, CheckoutError> {
+    let repository = remote.repository;
     // `HEAD` is the remote's; the mirror's own is whatever git calls a first branch.
     let Some(git_ref) = git_ref.filter(|name| *name != "HEAD") else {
         return commit(mirror, REMOTE_HEAD).await.ok_or_else(|| CheckoutError::Empty(repository.to_owned()));
@@ -158,7 +185,8 @@ async fn resolve(mirror: &Path, repository: &str, git_ref: Option<&str>) -> Resu
     let wanted = format!("+{git_ref}:refs/millrace/wanted");
     let asked = git_remote(
         mirror,
-        &["fetch", "--quiet", "--no-write-fetch-head", "--end-of-options", repository, &wanted],
+        remote.access,
+        &["fetch", "--quiet", "--no-write-fetch-head", "--end-of-options", remote.address(), &wanted],
     )
     .await;
     if asked.is_ok()

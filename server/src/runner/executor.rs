@@ -9,7 +9,7 @@ use app::model::Kind;
 use async_trait::async_trait;
 
 use super::{
-    Execute, RunningAttempt,
+    Access, Execute, RunningAttempt,
     agent_attempt::Agents,
     checkout::{CheckoutError, Source, checkout},
     command,
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     config::Config,
+    connection::{Connection, ConnectionError, Purpose},
     db::{self, transitions::Outcome},
 };
 
@@ -29,11 +30,17 @@ pub struct Executor {
 impl Executor {
     /// Uses `server.data_dir` for mirrors and checkouts. `runner` tells this runner's directory from others', and `millrace`
     /// is the program's own file, which parts of the sandbox are.
-    pub async fn new(config: Arc<Config>, runner: &str, millrace: &Path) -> anyhow::Result<Self> {
+    pub async fn new(
+        config: Arc<Config>,
+        connection: Connection,
+        runner: &str,
+        millrace: &Path,
+    ) -> anyhow::Result<Self> {
         let data_dir = std::path::absolute(&config.server.data_dir)?;
         let workspaces = Workspaces::open(&data_dir, runner)?;
         let agents = Agents::new(&config, &data_dir, millrace).await?;
-        Ok(Self { grounds: Grounds { config, workspaces, mirrors: data_dir.join("mirrors") }, agents })
+        let mirrors = data_dir.join("mirrors");
+        Ok(Self { grounds: Grounds { config, connection, workspaces, mirrors }, agents })
     }
 
     async fn run(&self, attempt: &RunningAttempt, workspace: &Workspace) -> anyhow::Result<Outcome> {
@@ -59,6 +66,8 @@ impl Execute for Executor {
             tracing::error!(job.id = %attempt.job.id, error = format!("{error:#}"), "the attempt could not be run");
             Outcome::failed(format!("Millrace could not run the attempt: {error:#}."))
         });
+        let error = outcome.error.map(|error| attempt.output.masked(&error));
+        let outcome = Outcome { error, ..outcome };
         if attempt.stop.reason().is_none() {
             attempt.output.system(last_words(&outcome)).await;
         } else {
@@ -71,11 +80,25 @@ impl Execute for Executor {
 /// Where this runner works.
 pub(super) struct Grounds {
     pub config: Arc<Config>,
+    pub connection: Connection,
     pub workspaces: Workspaces,
     pub mirrors: PathBuf,
 }
 
 impl Grounds {
+    /// What lets git into the job's repository, where that is GitHub's business; it is masked in all that follows.
+    pub async fn access(
+        &self,
+        attempt: &RunningAttempt,
+        purpose: Purpose,
+    ) -> Result<Option<Access>, ConnectionError> {
+        let access = Access::find(&self.connection, &attempt.job, purpose).await?;
+        if let Some(access) = &access {
+            attempt.output.hide(&access.secrets());
+        }
+        Ok(access)
+    }
+
     /// Makes the attempt's checkout of the first of `refs` that is there, and returns what was checked out; or how the
     /// attempt ends without one.
     pub async fn check_out(
@@ -87,9 +110,16 @@ impl Grounds {
         let job = &attempt.job;
         attempt.stage("checkout").await;
         attempt.output.system(format!("Fetching {}", job.repository)).await;
+        let access = match self.access(attempt, Purpose::Fetch).await {
+            Ok(access) => access,
+            Err(error) => {
+                let error = format!("The repository {} could not be fetched: {error}.", job.repository);
+                return Ok(Err(Outcome::failed(error)));
+            }
+        };
         let target = workspace.checkout();
         let fetched = tokio::select! {
-            fetched = checkout(&self.mirrors, &job.repository, refs, &target) => fetched,
+            fetched = checkout(&self.mirrors, &job.repository, access.as_ref(), refs, &target) => fetched,
             // Dropping the fetch ends its git.
             _ = attempt.stop.requested() => return Ok(Err(Outcome::failed("stopped"))),
         };

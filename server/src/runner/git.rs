@@ -4,6 +4,8 @@ use std::{path::Path, process::Stdio};
 
 use tokio::process::Command;
 
+use super::access::Access;
+
 /// What git said when it failed.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
@@ -62,8 +64,15 @@ pub(super) async fn git(directory: &Path, arguments: &[&str]) -> Result<String, 
 
 /// Runs git to speak to another repository. The settings of the machine and the person do count, for they say how to sign
 /// in and how to reach it; none of what is fetched becomes a file.
-pub(super) async fn git_remote(directory: &Path, arguments: &[&str]) -> Result<String, GitError> {
+pub(super) async fn git_remote(
+    directory: &Path,
+    access: Option<&Access>,
+    arguments: &[&str],
+) -> Result<String, GitError> {
     let mut command = command(directory, &LOOK_AT_OBJECTS);
+    if let Some(access) = access {
+        access.give(&mut command);
+    }
     command.env("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh");
     answer(command.args(arguments)).await
 }

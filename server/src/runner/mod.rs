@@ -1,5 +1,6 @@
 //! Executes attempts: claims jobs, keeps their leases, and lets them go again.
 
+mod access;
 mod agent_attempt;
 pub mod agents;
 mod attempt;
@@ -36,6 +37,7 @@ use tokio_util::{
 };
 
 pub use self::{
+    access::Access,
     attempt::RunningAttempt,
     executor::Executor,
     output::AttemptOutput,

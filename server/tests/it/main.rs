@@ -5,6 +5,7 @@
 mod harness;
 
 mod agents;
+mod answers;
 mod bad_input;
 mod cancel;
 mod changes;

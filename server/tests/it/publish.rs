@@ -95,7 +95,14 @@ impl Attempt {
     fn destination<'a>(&self, before: Option<&'a str>) -> Destination<'a> {
         // As long as the test; a leak of some bytes.
         let repository: &'static str = self.origin.address().leak();
-        Destination { repository, branch: "millrace/1-turn", before }
+        Destination {
+            repository,
+            branch: "millrace/1-turn",
+            before,
+            otherwise: "millrace/1-turn",
+            own: &[],
+            access: None,
+        }
     }
 }
 

@@ -4,9 +4,12 @@
 //! done is for the caller to find out, who knows how to look. Each topic has a file of its own with its calls.
 
 mod access;
+mod checks;
 mod error;
 mod hook_deliveries;
+mod issues;
 mod kept;
+mod pulls;
 mod threads;
 
 use std::{sync::Arc, time::Duration};
@@ -19,9 +22,12 @@ use url::Url;
 
 use self::kept::Kept;
 pub use self::{
+    checks::{CheckRun, Conclusion},
     error::GitHubError,
     hook_deliveries::HookDelivery,
+    issues::{Comment, Reacted},
     kept::RateLimit,
+    pulls::{NewPull, Pull},
     threads::{Annotation, PullState, Said},
 };
 use crate::queue::Queue;

@@ -16,7 +16,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use app::model::{AgentOutcome, AgentRun, JobId};
+use app::model::{AgentOutcome, AgentRun, Job, JobId};
 
 use self::result::Made;
 use super::{
@@ -24,6 +24,7 @@ use super::{
     agents::{self, Agent, Failure, Launch, Profile, Task, Told, Verdict},
     checkout::Source,
     executor::Grounds,
+    publish,
     sandbox::{Confined, Sandbox, Workplace},
     workspace::Workspace,
 };
@@ -64,8 +65,8 @@ impl Agents {
         let Some(asked) = request.and_then(|(_, prompt)| prompt) else {
             return Ok(Outcome::failed("The job has no prompt.").and_never_again());
         };
-        // A follow-up goes on with the branch of its conversation, unless somebody has deleted that.
-        let branch = job.branch.as_deref().filter(|_| job.parent.is_some());
+        // Unless somebody has deleted it.
+        let branch = branch_to_go_on_with(job);
         let refs: Vec<Option<&str>> = branch.map(Some).into_iter().chain([job.git_ref.as_deref()]).collect();
         let source = match grounds.check_out(attempt, workspace, &refs).await? {
             Ok(source) => source,
@@ -77,6 +78,7 @@ impl Agents {
             _ => agents::find_program(&profile.program),
         };
         let work = AgentAttempt {
+            grounds,
             config: &grounds.config,
             sandbox: &self.sandbox,
             attempt,
@@ -92,13 +94,14 @@ impl Agents {
 
 /// One attempt of an agent.
 struct AgentAttempt<'a> {
+    grounds: &'a Grounds,
     config: &'a Config,
     sandbox: &'a Sandbox,
     attempt: &'a RunningAttempt,
     workspace: &'a Workspace,
     profile: Profile,
     source: Source,
-    /// The checkout is the branch that this conversation has published before.
+    /// The checkout is a branch that is there already and gets the work.
     goes_on: bool,
     /// What is known so far.
     run: Mutex<AgentRun>,
@@ -161,10 +164,7 @@ impl AgentAttempt<'_> {
         }
         match made {
             Err(error) => Ok(self.end(AgentOutcome::AgentError, error).await),
-            Ok(Made::Nothing) => {
-                self.note(|run| run.outcome = Some(AgentOutcome::NoChange)).await;
-                Ok(Outcome::succeeded(None))
-            }
+            Ok(Made::Nothing) => self.nothing_more().await,
             Ok(Made::Commits(work)) => self.publish(&work, launch).await,
         }
     }
@@ -256,6 +256,12 @@ impl AgentAttempt<'_> {
             own,
         }
     }
+}
+
+/// The branch that a job's work is added to: that of its conversation, or of the pull request where it was asked for. One with
+/// the job's own name is from an earlier attempt, and made anew.
+fn branch_to_go_on_with(job: &Job) -> Option<&str> {
+    job.branch.as_deref().filter(|branch| job.parent.is_some() || !publish::is_own_branch(job.id, branch))
 }
 
 fn told(run: &mut AgentRun, told: &Told) {

@@ -6,8 +6,13 @@ use app::model::AgentOutcome;
 
 use super::{
     super::{
+        access::{Access, is_strangers},
         agents::{Launch, Told},
-        publish::{self, Collect, Collected, Destination, Message, Published, Secrets, Work, branch_name},
+        checkout::has_branch,
+        publish::{
+            self, Collect, Collected, Destination, Message, PublishError, Published, Secrets, Work,
+            branch_name,
+        },
         sandbox::Confinement,
     },
     AgentAttempt,
@@ -15,7 +20,13 @@ use super::{
 use crate::{
     changes,
     config::Author,
-    db::{self, output::Stored, transitions::Outcome},
+    connection::Purpose,
+    db::{
+        self, agent_runs,
+        answers::{self, NewAnswer},
+        output::Stored,
+        transitions::Outcome,
+    },
     output::Mask,
 };
 
@@ -91,38 +102,111 @@ impl AgentAttempt<'_> {
             }
             Err(error) => return Ok(self.end(AgentOutcome::AgentError, error.to_string()).await),
         }
-        let job = &self.attempt.job;
+        let access = match self.grounds.access(self.attempt, Purpose::Push).await {
+            Ok(access) => access,
+            Err(error) => {
+                let error = format!("The work could not be published: {error}.");
+                return Ok(self.end(AgentOutcome::AgentError, error).await);
+            }
+        };
+        // Before it is pushed: the next attempt has to know its own, should this one be cut off in between.
+        let head = work.head().to_owned();
+        self.note(|run| run.head = Some(head)).await;
         let mut branch = None;
-        if self.config.publish.push.allows(&job.repository) {
-            let name = match &job.branch {
-                Some(branch) if self.goes_on => branch.clone(),
-                _ => branch_name(job.id, &job.title),
-            };
-            let before = self.goes_on.then_some(self.source.commit.as_str());
-            let to = Destination { repository: &job.repository, branch: &name, before };
-            let db = self.attempt.lifecycle.db();
-            let is_held = || async {
-                db::attempts::is_held(db, job.id, job.attempt, &self.attempt.runner).await.unwrap_or(false)
-            };
-            match publish::push(work, to, is_held).await {
-                Ok(Published { branch: name, note }) => {
-                    if let Some(note) = note {
-                        self.attempt.output.system(note).await;
-                    }
-                    self.attempt.output.system(format!("Published on the branch {name}")).await;
-                    branch = Some(name);
-                }
+        if self.may_push(access.as_ref()) {
+            match self.push(work, access.as_ref()).await? {
+                Ok(name) => branch = Some(name),
                 Err(error) => return Ok(self.end(AgentOutcome::AgentError, error.to_string()).await),
             }
         }
-        let head = work.head().to_owned();
+        if let Some(access) = access.filter(|_| branch.is_some()) {
+            self.have_it_told(&access).await?;
+        }
         self.note(|run| {
             run.outcome = Some(AgentOutcome::Changed);
             run.branch = branch;
-            run.head = Some(head);
         })
         .await;
         Ok(Outcome::succeeded(None))
+    }
+
+    /// Where the agent left nothing. What an earlier attempt has published, before it was cut off, is this job's work too.
+    pub(super) async fn nothing_more(&self) -> anyhow::Result<Outcome> {
+        let job = &self.attempt.job;
+        let own = agent_runs::heads(self.attempt.lifecycle.db(), job.id).await?;
+        let is_published = self.goes_on && own.contains(&self.source.commit);
+        self.note(|run| {
+            if is_published {
+                run.outcome = Some(AgentOutcome::Changed);
+                run.branch.clone_from(&job.branch);
+                run.head = Some(self.source.commit.clone());
+            } else {
+                run.outcome = Some(AgentOutcome::NoChange);
+            }
+        })
+        .await;
+        Ok(Outcome::succeeded(None))
+    }
+
+    /// The work of strangers goes nowhere.
+    fn may_push(&self, access: Option<&Access>) -> bool {
+        let (push, job) = (self.config.publish.push, &self.attempt.job);
+        match access {
+            Some(_) => push.allows_github(),
+            None => push.allows(&job.repository) && !is_strangers(job),
+        }
+    }
+
+    /// Returns the branch that has the work now.
+    async fn push(&self, work: &Work, access: Option<&Access>) -> sqlx::Result<Result<String, PublishError>> {
+        let (job, db) = (&self.attempt.job, self.attempt.lifecycle.db());
+        let new = branch_name(job.id, &job.title);
+        let name = job.branch.as_ref().filter(|_| self.goes_on).unwrap_or(&new);
+        let own = agent_runs::heads(db, job.id).await?;
+        let to = Destination {
+            repository: &job.repository,
+            branch: name,
+            before: self.goes_on.then_some(self.source.commit.as_str()),
+            // Nobody looks for Millrace's work beside somebody's own branch.
+            otherwise: if name.starts_with("millrace/") { name } else { &new },
+            own: &own,
+            access,
+        };
+        let is_held = || async {
+            db::attempts::is_held(db, job.id, job.attempt, &self.attempt.runner).await.unwrap_or(false)
+        };
+        let Published { branch, note } = match publish::push(work, to, is_held).await {
+            Ok(published) => published,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Some(note) = note {
+            self.attempt.output.system(note).await;
+        }
+        self.attempt.output.system(format!("Published on the branch {branch}")).await;
+        Ok(Ok(branch))
+    }
+
+    /// GitHub is to hear of the work, also where nobody asked for it there.
+    async fn have_it_told(&self, access: &Access) -> sqlx::Result<()> {
+        let (job, lifecycle) = (&self.attempt.job, &self.attempt.lifecycle);
+        let base = match &job.git_ref {
+            Some(name) if has_branch(&self.source.mirror, name).await => Some(name.clone()),
+            _ => None,
+        };
+        let new = NewAnswer {
+            job: job.id,
+            repository: &access.repository,
+            number: None,
+            asked: None,
+            head_sha: None,
+            base,
+        };
+        answers::open(lifecycle.db(), &new).await?;
+        let queue = lifecycle.queue();
+        if let Err(error) = queue.ring(&queue.keys().github_bell(), b"").await {
+            tracing::debug!(%error, "GitHub is told after the next look");
+        }
+        Ok(())
     }
 
     fn secrets(&self, launch: &Launch) -> Secrets {

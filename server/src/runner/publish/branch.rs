@@ -26,6 +26,12 @@ pub fn branch_name(id: JobId, title: &str) -> String {
     }
 }
 
+/// Whether a branch was named after this job.
+pub fn is_own_branch(id: JobId, branch: &str) -> bool {
+    let rest = branch.strip_prefix("millrace/").and_then(|name| name.strip_prefix(&id.short()));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,5 +44,12 @@ mod tests {
         assert_eq!(name("../../etc; rm -rf @{-1}..lock"), "millrace/ID-etc-rm-rf-1-lock");
         assert_eq!(name("日本語"), "millrace/ID");
         assert_eq!(name(&"wheel ".repeat(20)), "millrace/ID-wheel-wheel-wheel-wheel-wheel-wheel-whee");
+    }
+
+    #[test]
+    fn a_job_knows_its_own_branches() {
+        let id = JobId::new();
+        assert!(is_own_branch(id, &branch_name(id, "Fix it")) && is_own_branch(id, &branch_name(id, "")));
+        assert!(!is_own_branch(id, "feature") && !is_own_branch(id, &branch_name(JobId::new(), "Fix it")));
     }
 }

@@ -14,7 +14,7 @@ mod push;
 mod secrets;
 mod work;
 
-pub use branch::branch_name;
+pub use branch::{branch_name, is_own_branch};
 pub use collect::{Collect, CollectError, Collected, Message, run as collect};
 pub use push::{Destination, PublishError, Published, push};
 pub use secrets::{Finding, Secrets};

@@ -3,7 +3,10 @@
 use super::Work;
 use crate::{
     config::is_local,
-    runner::git::{self, GitError},
+    runner::{
+        Access,
+        git::{self, GitError},
+    },
 };
 
 /// How many names are tried for a branch.
@@ -32,6 +35,12 @@ pub struct Destination<'a> {
     pub branch: &'a str,
     /// The commit that Millrace has put on this branch before; `None` for a branch that is not there yet.
     pub before: Option<&'a str>,
+    /// The name to fall back on where the branch has other commits by now; a number is added where need be.
+    pub otherwise: &'a str,
+    /// Commits that earlier attempts of the job may have put on a branch: they give way.
+    pub own: &'a [String],
+    /// What lets git in, unless it knows by itself.
+    pub access: Option<&'a Access>,
 }
 
 /// What became of it.
@@ -49,18 +58,52 @@ pub async fn push<Held: Future<Output = bool> + Send>(
     to: Destination<'_>,
     is_held: impl Fn() -> Held + Sync,
 ) -> Result<Published, PublishError> {
-    if try_push(work, to, &is_held).await? {
+    if push_or_take_over(work, to, &is_held).await? {
         return Ok(Published { branch: to.branch.to_owned(), note: None });
     }
-    for number in 2..=NAMES {
-        let branch = format!("{}-{number}", to.branch);
-        if try_push(work, Destination { branch: &branch, before: None, ..to }, &is_held).await? {
+    let plain = (to.otherwise != to.branch).then(|| to.otherwise.to_owned());
+    let numbered = (2..=NAMES).map(|number| format!("{}-{number}", to.otherwise));
+    for branch in plain.into_iter().chain(numbered) {
+        let next = Destination { branch: &branch, before: None, ..to };
+        if push_or_take_over(work, next, &is_held).await? {
             let note =
                 format!("The branch {} has other commits by now, so this work is on {branch}.", to.branch);
             return Ok(Published { branch, note: Some(note) });
         }
     }
-    Err(PublishError::NoName(to.branch.to_owned()))
+    Err(PublishError::NoName(to.otherwise.to_owned()))
+}
+
+/// Whether the branch was as expected, or as an earlier attempt has left it, and is now at the head of `work`.
+async fn push_or_take_over<Held: Future<Output = bool> + Send>(
+    work: &Work,
+    to: Destination<'_>,
+    is_held: &(impl Fn() -> Held + Sync),
+) -> Result<bool, PublishError> {
+    if try_push(work, to, is_held).await? {
+        return Ok(true);
+    }
+    if to.own.is_empty() {
+        return Ok(false);
+    }
+    match head(work, to).await?.filter(|head| to.own.contains(head)) {
+        Some(own) => try_push(work, Destination { before: Some(&own), ..to }, is_held).await,
+        None => Ok(false),
+    }
+}
+
+/// The commit that the branch is at.
+async fn head(work: &Work, to: Destination<'_>) -> Result<Option<String>, PublishError> {
+    let mut ask = git::command(work.repository(), &[]);
+    let name = format!("refs/heads/{}", to.branch);
+    ask.args(["ls-remote", "--quiet", "--end-of-options", to.address(), &name]);
+    if let Some(access) = to.access {
+        access.give(&mut ask);
+    }
+    let said = git::answer(&mut ask)
+        .await
+        .map_err(|source| PublishError::Push { branch: to.branch.to_owned(), source })?;
+    Ok(said.split_whitespace().next().map(str::to_owned))
 }
 
 /// Whether the branch was as expected, and is now at the head of `work`.
@@ -77,7 +120,10 @@ async fn try_push<Held: Future<Output = bool> + Send>(
     if is_local(to.repository) {
         push.arg(RECEIVE_PACK);
     }
-    push.args(["--end-of-options", to.repository, &refs]);
+    push.args(["--end-of-options", to.address(), &refs]);
+    if let Some(access) = to.access {
+        access.give(&mut push);
+    }
     if !is_held().await {
         return Err(PublishError::Lost);
     }
@@ -85,5 +131,11 @@ async fn try_push<Held: Future<Output = bool> + Send>(
         Ok(_) => Ok(true),
         Err(GitError::Failed(message)) if MOVED.iter().any(|said| message.contains(said)) => Ok(false),
         Err(source) => Err(PublishError::Push { branch: to.branch.to_owned(), source }),
+    }
+}
+
+impl<'a> Destination<'a> {
+    fn address(&self) -> &'a str {
+        self.access.map_or(self.repository, |access| &access.address)
     }
 }

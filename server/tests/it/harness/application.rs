@@ -5,6 +5,7 @@ use std::{net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path, sync::
 use app::model::{Attempt, Job, JobDetail, JobId, JobState, Line, OutputPage, Person, Role, Stream};
 use chrono::{TimeDelta, Utc};
 use millrace::{
+    answers::Answers,
     backend::Server,
     config::{self, Config, CustomAgentConfig, Overrides},
     connection::Connection,
@@ -195,15 +196,31 @@ impl App {
         let config = Arc::new(config);
         let name = unique_name("runner").unwrap();
         let executor = Arc::new(
-            Executor::new(Arc::clone(&config), &name, Path::new(env!("CARGO_BIN_EXE_millrace")))
-                .await
-                .unwrap(),
+            Executor::new(
+                Arc::clone(&config),
+                self.connection(),
+                &name,
+                Path::new(env!("CARGO_BIN_EXE_millrace")),
+            )
+            .await
+            .unwrap(),
         );
         let stop = self.stop.child_token();
         let runner = Runner::new(name.clone(), connect(&config).await, config, executor);
         let shutdown = Shutdown { stop: stop.clone(), hurry: CancellationToken::new() };
         let task = tokio::spawn(runner.run(shutdown));
         TestRunner { name, stop, task }
+    }
+
+    /// A connection to GitHub of its own, as each process has one.
+    pub fn connection(&self) -> Connection {
+        Connection::new(&self.config, self.db().clone(), self.queue()).unwrap()
+    }
+
+    /// Starts to tell GitHub of jobs; ends at once when the task is aborted.
+    pub fn answers(&self) -> JoinHandle<()> {
+        let answers = Answers::new(self.connection(), self.lifecycle.clone(), Arc::clone(&self.config));
+        tokio::spawn(answers.run(self.stop.child_token()))
     }
 
     /// Runs `millrace` to its end.

@@ -7,7 +7,7 @@ use axum::{
     body::Body,
     extract::{Path, Request, State},
     http::{HeaderMap, Method, StatusCode, header},
-    response::{IntoResponse as _, Response},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -95,48 +95,71 @@ async fn answer(
             });
             (Some(by), response)
         }
-        Err(response) => (None, response),
+        Err(denied) => (None, denied.into_response()),
+    }
+}
+
+/// Who is not let in, and why.
+struct Denied {
+    status: StatusCode,
+    message: String,
+}
+
+impl Denied {
+    fn not_found() -> Self {
+        Self { status: StatusCode::NOT_FOUND, message: "Repository not found.\n".to_owned() }
+    }
+
+    fn unauthorized() -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, message: "Invalid username or token.\n".to_owned() }
+    }
+
+    fn forbidden(repository: &str, who: &str) -> Self {
+        let message = format!("Permission to {repository}.git denied to {who}.\n");
+        Self { status: StatusCode::FORBIDDEN, message }
+    }
+}
+
+impl IntoResponse for Denied {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.message).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = header::HeaderValue::from_static("Basic realm=\"GitHub\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
     }
 }
 
 /// Who may come in; what is public can be read by all.
-fn admit(world: &World, repository: &str, access: Access, headers: &HeaderMap) -> Result<String, Response> {
+fn admit(world: &World, repository: &str, access: Access, headers: &HeaderMap) -> Result<String, Denied> {
     let state = world.lock();
-    let not_found = || (StatusCode::NOT_FOUND, "Repository not found.\n").into_response();
-    let forbidden = |who: &str| {
-        let message = format!("Permission to {repository}.git denied to {who}.\n");
-        (StatusCode::FORBIDDEN, message).into_response()
-    };
-    let unauthorized = || {
-        let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"GitHub\"")];
-        (StatusCode::UNAUTHORIZED, challenge, "Invalid username or token.\n").into_response()
-    };
     let found = state.repository(repository).ok();
     let Some(text) = password(headers) else {
         // Whether there is such a repository is not said to strangers either.
         return match found {
             Some(found) if !found.private && access == Access::Read => Ok("anonymous".to_owned()),
-            _ => Err(unauthorized()),
+            _ => Err(Denied::unauthorized()),
         };
     };
-    let token = state.tokens.get(&text).ok_or_else(unauthorized)?;
-    let found = found.ok_or_else(not_found)?;
+    let token = state.tokens.get(&text).ok_or_else(Denied::unauthorized)?;
+    let found = found.ok_or_else(Denied::not_found)?;
     match token {
         Token::User { login, .. } => match (state.role(repository, login), access) {
-            (Role::None, _) => Err(not_found()),
-            (role, Access::Write) if role < Role::Write => Err(forbidden(login)),
+            (Role::None, _) => Err(Denied::not_found()),
+            (role, Access::Write) if role < Role::Write => Err(Denied::forbidden(repository, login)),
             _ => Ok(login.clone()),
         },
-        Token::Installation(token) if token.expires_at <= Utc::now() => Err(unauthorized()),
+        Token::Installation(token) if token.expires_at <= Utc::now() => Err(Denied::unauthorized()),
         Token::Installation(token) => {
-            let bot = state.bot(token.installation).map_err(|_| unauthorized())?;
+            let bot = state.bot(token.installation).map_err(|_| Denied::unauthorized())?;
             let installed = token.repositories.iter().any(|name| name.eq_ignore_ascii_case(repository));
             let granted = installed && token.may("contents", access);
             match access {
                 Access::Read if granted || !found.private => Ok(bot),
                 Access::Write if granted => Ok(bot),
-                _ if !installed && found.private => Err(not_found()),
-                _ => Err(forbidden(&bot)),
+                _ if !installed && found.private => Err(Denied::not_found()),
+                _ => Err(Denied::forbidden(repository, &bot)),
             }
         }
     }

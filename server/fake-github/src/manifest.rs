@@ -87,7 +87,7 @@ async fn show_for_org(
     Form(sent): Form<Sent>,
 ) -> Response {
     match world.lock().organization(&org) {
-        Ok(org) => show(&[org.login.clone()], asked, &sent),
+        Ok(org) => show(std::slice::from_ref(&org.login), asked, &sent),
         Err(refusal) => refusal.into_response(),
     }
 }

@@ -65,7 +65,7 @@ impl Paging {
         let begin = match &self.cursor {
             Some(cursor) => items
                 .iter()
-                .position(|item| item["id"].to_string() == *cursor)
+                .position(|item| item["id"].as_u64() == cursor.parse().ok())
                 .map_or(items.len(), |index| index + 1),
             None => 0,
         };

@@ -110,13 +110,20 @@ pub(crate) struct InstallationToken {
 }
 
 impl InstallationToken {
-    pub fn may(&self, permission: &str, write: Access) -> bool {
+    pub fn may(&self, permission: &str, access: Access) -> bool {
         match self.permissions.get(permission).map(String::as_str) {
             Some("write" | "admin") => true,
-            Some("read") => write == Access::Read,
-            _ => permission == "metadata" && write == Access::Read,
+            Some("read") => access == Access::Read,
+            _ => permission == "metadata" && access == Access::Read,
         }
     }
+}
+
+/// What an owner lets an installation do for the time being.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    Allowed,
+    Suspended,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,11 +247,11 @@ impl State {
         Ok(())
     }
 
-    pub fn suspend(&mut self, id: u64, suspended: bool, by: &str) -> Outcome<()> {
+    pub fn set_use(&mut self, id: u64, wanted: Use, by: &str) -> Outcome<()> {
         let found =
             self.installations.iter_mut().find(|found| found.id == id).ok_or_else(Refusal::not_found)?;
-        found.suspended = suspended;
-        let action = Some(if suspended { "suspend" } else { "unsuspend" });
+        found.suspended = wanted == Use::Suspended;
+        let action = Some(if wanted == Use::Suspended { "suspend" } else { "unsuspend" });
         let event = Event { name: "installation", action, repository: None, sender: by, payload: json!({}) };
         self.fire_installation(id, event);
         Ok(())

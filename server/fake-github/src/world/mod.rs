@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, watch};
 
 pub use accounts::{Account, AccountKind, Role};
 pub use apps::App;
-pub(crate) use apps::{Access, Installation, InstallationToken, OauthClient, Token};
+pub(crate) use apps::{Access, Installation, InstallationToken, OauthClient, Token, Use};
 pub(crate) use checks::CheckChange;
 pub use checks::CheckRun;
 pub(crate) use fire::Event;
@@ -34,7 +34,7 @@ pub use pulls::{Pull, Review, ReviewComment};
 pub(crate) use repositories::PlainHook;
 pub use repositories::Repository;
 pub use threads::{Comment, Reaction, Thread};
-pub(crate) use threads::{IssueChange, Target, add};
+pub(crate) use threads::{IssueChange, Progress, Target, add};
 
 use crate::{
     faults::Faults,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::{Event, IssueChange, Outcome, Reaction, State};
+use super::{Event, IssueChange, Outcome, Progress, Reaction, State};
 use crate::{
     git::{self, Change},
     refusal::Refusal,
@@ -230,7 +230,7 @@ impl State {
         let pull = self.pull_mut(repository, number)?;
         pull.merged_at = Some(Utc::now());
         pull.merge_sha = Some(sha.clone());
-        self.set_open(repository, number, false, by)?;
+        self.set_progress(repository, number, Progress::Closed, by)?;
         self.pushed(repository, &base, &before.unwrap_or_default(), &sha, by)?;
         Ok(sha)
     }

@@ -54,6 +54,13 @@ pub(crate) struct IssueChange {
     pub assignees: Option<Vec<String>>,
 }
 
+/// Whether there is still something to do about it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    Open,
+    Closed,
+}
+
 /// What a reaction is to.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
@@ -226,8 +233,8 @@ impl State {
         }
         match change.state.as_deref() {
             None => {}
-            Some("open") => self.set_open(repository, number, true, by)?,
-            Some("closed") => self.set_open(repository, number, false, by)?,
+            Some("open") => self.set_progress(repository, number, Progress::Open, by)?,
+            Some("closed") => self.set_progress(repository, number, Progress::Closed, by)?,
             Some(_) => return Err(Refusal::field("Issue", "state", "invalid")),
         }
         if let Some(labels) = change.labels {
@@ -245,7 +252,14 @@ impl State {
         Ok(())
     }
 
-    pub fn set_open(&mut self, repository: &str, number: u64, open: bool, by: &str) -> Outcome<()> {
+    pub fn set_progress(
+        &mut self,
+        repository: &str,
+        number: u64,
+        progress: Progress,
+        by: &str,
+    ) -> Outcome<()> {
+        let open = progress == Progress::Open;
         let thread = self.thread_mut(repository, number)?;
         if thread.open != open {
             thread.open = open;

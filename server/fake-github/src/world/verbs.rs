@@ -3,7 +3,8 @@
 use chrono::Utc;
 
 use super::{
-    AccountKind, App, CheckChange, OauthClient, Outcome, PlainHook, PullChange, Role, Sending, Token, World,
+    AccountKind, App, CheckChange, OauthClient, Outcome, PlainHook, Progress, PullChange, Role, Sending,
+    Token, Use, World,
 };
 use crate::git::{self, Change};
 
@@ -188,12 +189,12 @@ impl World {
     /// An issue or a pull request.
     #[track_caller]
     pub fn close(&self, repository: &str, number: u64, by: &str) {
-        arranged(self.lock().set_open(repository, number, false, by));
+        arranged(self.lock().set_progress(repository, number, Progress::Closed, by));
     }
 
     #[track_caller]
     pub fn reopen(&self, repository: &str, number: u64, by: &str) {
-        arranged(self.lock().set_open(repository, number, true, by));
+        arranged(self.lock().set_progress(repository, number, Progress::Open, by));
     }
 
     #[track_caller]
@@ -250,12 +251,12 @@ impl World {
 
     #[track_caller]
     pub fn suspend_installation(&self, installation: u64, by: &str) {
-        arranged(self.lock().suspend(installation, true, by));
+        arranged(self.lock().set_use(installation, Use::Suspended, by));
     }
 
     #[track_caller]
     pub fn unsuspend_installation(&self, installation: u64, by: &str) {
-        arranged(self.lock().suspend(installation, false, by));
+        arranged(self.lock().set_use(installation, Use::Allowed, by));
     }
 
     /// Narrows what an installation may do, as when its owner did not accept a permission.

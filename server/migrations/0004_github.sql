@@ -17,6 +17,7 @@ ALTER TABLE sessions
     ADD COLUMN id           uuid NOT NULL DEFAULT gen_random_uuid(),
     ADD COLUMN user_agent   text,
     ADD COLUMN last_seen_at timestamptz(3) NOT NULL DEFAULT now();
+UPDATE sessions SET user_id = users.id FROM users WHERE users.id::text = data ->> 'person';
 CREATE INDEX sessions_user ON sessions (user_id) WHERE user_id IS NOT NULL;
 
 -- The GitHub App, once it was made: one row at most.

@@ -106,3 +106,42 @@ fn permissions(purpose: Purpose, writes_workflows: bool) -> Permissions {
     let metadata = [("metadata", "read")];
     names.iter().map(|name| (*name, level)).chain(metadata).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> Key {
+        ("ada/orchard".to_owned(), Purpose::Read)
+    }
+
+    fn token(left: TimeDelta) -> InstallationToken {
+        InstallationToken { token: "ghs_x".into(), expires_at: Utc::now() + left }
+    }
+
+    #[test]
+    fn a_token_is_asked_for_again_before_it_ends_and_after_an_error() {
+        let tokens = Tokens::default();
+        let first = tokens.find(key());
+        assert!(Arc::ptr_eq(&first, &tokens.find(key())), "whoever comes while it is asked for waits for it");
+        first.set(Ok(token(TimeDelta::minutes(60)))).unwrap();
+        assert!(Arc::ptr_eq(&first, &tokens.find(key())));
+
+        for over in [Ok(token(TimeDelta::minutes(4))), Err(ConnectionError::NotConnected)] {
+            let tokens = Tokens::default();
+            let first = tokens.find(key());
+            first.set(over).unwrap();
+            assert!(!Arc::ptr_eq(&first, &tokens.find(key())));
+        }
+    }
+
+    #[test]
+    fn a_purpose_asks_for_the_least() {
+        let asked = |purpose, workflows| permissions(purpose, workflows).into_iter().collect::<Vec<_>>();
+        assert_eq!(asked(Purpose::Fetch, true), [("contents", "read"), ("metadata", "read")]);
+        assert_eq!(asked(Purpose::Push, false), [("contents", "write"), ("metadata", "read")]);
+        assert!(asked(Purpose::Push, true).contains(&("workflows", "write")));
+        assert!(asked(Purpose::Read, true).iter().all(|(_, level)| *level == "read"));
+        assert!(!asked(Purpose::Answer, true).iter().any(|(name, _)| *name == "contents"));
+    }
+}

@@ -164,17 +164,15 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
+    use millrace_fake_github::APP_PRIVATE_KEY;
     use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
     use serde_json::Value;
 
     use super::*;
 
-    /// Made for this test with `openssl genrsa -traditional 2048`; it opens nothing.
-    const PEM: &str = include_str!("app_auth/test-key.pem");
-
     #[test]
     fn a_token_is_signed_and_good_for_ten_minutes_at_most() {
-        let key = AppKey::from_pem(12, &PEM.into()).unwrap();
+        let key = AppKey::from_pem(12, &APP_PRIVATE_KEY.into()).unwrap();
         let now = DateTime::from_timestamp(1_000_000, 0).unwrap();
 
         let token = key.token(now).unwrap();

@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod accounts;
 mod agents;
 mod answers;
 mod bad_input;
@@ -13,6 +14,8 @@ mod checkout;
 mod cli;
 mod client;
 mod conversations;
+mod github_app;
+mod github_sign_in;
 mod jobs_api;
 mod lanes;
 mod limits;
@@ -28,6 +31,7 @@ mod redis_kinds;
 mod retries;
 mod sandbox;
 mod schedules;
+mod sessions;
 mod sign_in;
 mod state_machine;
 mod streams;

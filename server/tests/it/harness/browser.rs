@@ -8,7 +8,7 @@ use reqwest::{
 use super::App;
 
 pub struct Browser<'a> {
-    app: &'a App,
+    pub(super) app: &'a App,
     /// The session's cookie as `name=value`.
     pub cookie: Option<String>,
 }
@@ -40,10 +40,14 @@ impl<'a> Browser<'a> {
     pub async fn sign_in(&mut self, token: &str) -> Response {
         let request = self.app.http.post(self.app.url("/session")).header(ORIGIN, self.app.url(""));
         let response = self.send(request.form(&[("token", token)])).await;
+        self.keep_cookie(&response);
+        response
+    }
+
+    pub(super) fn keep_cookie(&mut self, response: &Response) {
         if let Some(cookie) = response.headers().get(SET_COOKIE) {
             self.cookie = Some(cookie.to_str().unwrap().split(';').next().unwrap().to_owned());
         }
-        response
     }
 
     /// Sends a request with the session's cookie.

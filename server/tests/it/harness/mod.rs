@@ -11,6 +11,7 @@ mod redis;
 mod repo;
 mod stack;
 mod stream;
+pub mod visitor;
 mod wait;
 
 pub use self::{

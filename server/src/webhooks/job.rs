@@ -103,7 +103,7 @@ impl Webhooks {
             }
             None => None,
         };
-        if parent.is_none() && reason == Reason::Reviewed {
+        if reason == Reason::Reviewed && (parent.is_none() || !is_own_pull(case, thread)) {
             let why = "It is a review of a pull request that is not Millrace's, and does not mention it.";
             return Ok(Some(Settled::new(Verdict::NotForUs, why)));
         }
@@ -391,4 +391,12 @@ impl Webhooks {
         tracing::info!(delivery.id = %case.claimed.id, job.id = %row.id, "a delivery made a job");
         Ok(None)
     }
+}
+
+/// Whether a pull request comes from a branch of Millrace's.
+fn is_own_pull(case: &Case<'_>, thread: &Thread) -> bool {
+    let ThreadKind::Pull(Some(branches)) = &thread.kind else { return false };
+    let head = &branches.head;
+    let is_here = head.repo.as_ref().is_some_and(|repo| repo.full_name == *case.repository);
+    is_here && head.name.starts_with(OWN_BRANCHES)
 }

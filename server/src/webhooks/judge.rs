@@ -55,7 +55,10 @@ impl Webhooks {
         };
         let names = Names { login: &login, ..names };
         if sender.login.eq_ignore_ascii_case(&login) {
-            return Ok(Some(Settled::new(Verdict::NotForUs, "Millrace did it itself.")));
+            return Ok(Some(Settled::new(
+                Verdict::NotForUs,
+                "It was done with the account that Millrace writes with.",
+            )));
         }
         let case = Case { claimed, event: &event, repository: &repository.full_name, sender };
         let wish = wish(&event, names);

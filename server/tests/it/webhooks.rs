@@ -109,7 +109,7 @@ async fn what_asks_for_nothing_makes_nothing() {
     }
     hub.world().comment(ORCHARD, issue, "mill", "@millrace go");
     let all = hub.settled().await;
-    assert_eq!(all[0].detail.as_deref(), Some("Millrace did it itself."));
+    assert_eq!(all[0].detail.as_deref(), Some("It was done with the account that Millrace writes with."));
     hub.deliver_new("ping", &json!({ "zen": "z" })).await;
     hub.deliver_new("fork", &json!({ "action": "x" })).await;
     assert!(hub.settled().await.iter().all(|delivery| delivery.verdict == Some(Verdict::NotForUs)));
@@ -337,6 +337,8 @@ async fn work_on_somebodys_pull_request_goes_to_its_branch() {
 
     hub.world().review(ORCHARD, pull, "ada", "@millrace and the docs", "commented");
     assert_eq!(hub.last().await.verdict, Some(Verdict::Ran));
+    hub.world().review(ORCHARD, pull, "ada", "Not like this.", "changes_requested");
+    assert_eq!(hub.last().await.verdict, Some(Verdict::NotForUs), "it is somebody else's");
 }
 
 #[tokio::test]
@@ -505,6 +507,26 @@ async fn a_server_that_is_killed_while_deliveries_come_loses_none_and_repeats_no
     .await;
     assert_eq!(hub.verdicts("issue_comment").await, [Verdict::Ran; 5]);
     assert_eq!(hub.jobs().await, 5);
+}
+
+#[tokio::test]
+async fn what_was_missed_is_asked_for_once() {
+    let mut hub = Hub::idle(&[]).await;
+    hub.become_app().await;
+    hub.world().settled().await;
+    hub.world().pause_webhooks();
+    let issue = hub.issue();
+    hub.world().comment(ORCHARD, issue, "ada", "@millrace go");
+    hub.world().settled().await;
+    assert!(hub.deliveries().await.iter().all(|delivery| delivery.event != "issue_comment"));
+    hub.world().resume_webhooks();
+    hub.work();
+    until("the job is made", async || hub.jobs().await == 1).await;
+    let again = |request: &millrace_fake_github::Request| request.path.ends_with("/attempts");
+    assert_eq!(hub.world().requests().iter().filter(|request| again(request)).count(), 2);
+    hub.work();
+    hub.comment(issue, "ada", "@millrace status").await;
+    assert_eq!(hub.world().requests().iter().filter(|request| again(request)).count(), 2, "once is enough");
 }
 
 #[tokio::test]

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use app::model::{Delivery, DeliveryPage, JobDetail, Verdict};
-use millrace::{connection::Connection, github::signature, webhooks::Webhooks};
-use millrace_fake_github::{FakeGitHub, World};
+use millrace::{
+    db::github_app::{self, AppRow},
+    github::signature,
+    seal::Seal,
+    webhooks::Webhooks,
+};
+use millrace_fake_github::{APP_PRIVATE_KEY, App as GitHubApp, FakeGitHub, World};
 use reqwest::Response;
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use uuid::Uuid;
 
@@ -22,7 +27,6 @@ const OWN: &str = "mill";
 pub struct Hub {
     pub app: App,
     pub github: FakeGitHub,
-    connection: Connection,
     working: Option<AbortOnDropHandle<()>>,
 }
 
@@ -60,16 +64,33 @@ impl Hub {
         world.set_permission(ORCHARD, OWN, "write");
         world.add_token(OWN, "a token");
         world.add_plain_webhook(ORCHARD, &app.url("/webhooks/github"), SECRET);
-        let connection = Connection::new(&app.config, app.db().clone(), app.queue()).unwrap();
-        Self { app, github, connection, working: None }
+        Self { app, github, working: None }
     }
 
     /// Begins to work on deliveries.
     pub fn work(&mut self) {
-        let webhooks =
-            Webhooks::new(Arc::clone(&self.app.config), self.app.lifecycle.clone(), self.connection.clone());
+        let (config, connection) = (Arc::clone(&self.app.config), self.app.connection.clone());
+        let webhooks = Webhooks::new(config, self.app.lifecycle.clone(), connection);
         let work = webhooks.run(CancellationToken::new());
         self.working = Some(AbortOnDropHandle::new(tokio::spawn(work)));
+    }
+
+    /// Makes Millrace an App that is installed for the repository, with a webhook of its own.
+    pub async fn become_app(&self) {
+        let (webhook_url, webhook_secret) = (self.app.url("/webhooks/github"), "the App's secret".to_owned());
+        let made = GitHubApp { webhook_url, webhook_secret: webhook_secret.clone(), ..GitHubApp::default() };
+        let (slug, client_id) = (made.slug.clone(), made.client_id.clone());
+        let app_id = i64::try_from(self.world().add_app(made)).unwrap();
+        let secrets = json!({
+            "private_key": APP_PRIVATE_KEY, "webhook_secret": webhook_secret, "client_secret": "unused",
+        });
+        let seal = Seal::open(&self.app.config.server).unwrap();
+        let sealed = seal.seal(&format!("github_app/{app_id}"), &secrets.to_string().into()).unwrap();
+        let url = self.github.url();
+        let html_url = format!("{url}/apps/{slug}");
+        let row = AppRow { url, app_id, name: slug.clone(), slug, html_url, client_id, sealed };
+        assert!(github_app::insert(self.app.db(), &row).await.unwrap());
+        self.world().install_app(app_id, &[ORCHARD]);
     }
 
     pub fn world(&self) -> &World {

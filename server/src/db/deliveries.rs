@@ -94,7 +94,7 @@ pub struct Claimed {
 /// Claims deliveries whose time has come, the oldest first. Of one thread it is the oldest that has no verdict: the others
 /// wait for it.
 pub async fn claim(db: impl PgExecutor<'_>, limit: i64, lease: Duration) -> Result<Vec<Claimed>> {
-    let lease = PgInterval::try_from(lease).map_err(|error| sqlx::Error::Decode(error))?;
+    let lease = PgInterval::try_from(lease).map_err(sqlx::Error::Decode)?;
     let rows = sqlx::query!(
         "WITH due AS (
              SELECT id FROM deliveries AS due WHERE verdict IS NULL AND due_at <= now() AND NOT EXISTS (

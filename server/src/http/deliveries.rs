@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use app::{
-    backend::Backend,
-    model::{Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage},
-};
+use app::model::{Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage};
 use axum::{Json, extract::State};
 
 use super::{

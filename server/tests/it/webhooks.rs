@@ -180,7 +180,7 @@ async fn what_does_not_pass_ends_as_an_error_that_says_why() {
         hub.world().settled().await;
         sqlx::query("UPDATE deliveries SET in_a_row = 8").execute(hub.app.db()).await.unwrap();
         if is_limit {
-            hub.world().rate_limit_next("/api/v3/user", RateLimit::Primary);
+            hub.world().rate_limit_next("/api/v3/user", RateLimit::Primary { resets_in_seconds: 600 });
         } else {
             hub.world().fail_next("GET", "/api/v3/user", 503, 3);
         }

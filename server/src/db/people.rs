@@ -23,6 +23,15 @@ pub async fn find(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<Person>>
         .transpose()
 }
 
+/// Whoever this is, whether they may come in or are only known because they ask for jobs on GitHub.
+pub async fn known(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<Person>> {
+    sqlx::query!("SELECT id, login, role FROM users WHERE id = $1", id.as_uuid())
+        .fetch_optional(db)
+        .await?
+        .map(|row| person(row.id, row.login, &row.role))
+        .transpose()
+}
+
 /// The person with this login, made with `role` where there is none yet; an existing role stays. For whoever has the machine:
 /// the person may come in from now on.
 pub async fn find_or_create(db: impl PgExecutor<'_>, login: &str, role: Role) -> Result<Person> {

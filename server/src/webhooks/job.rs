@@ -297,7 +297,7 @@ impl Webhooks {
         {
             return Ok(Some(settled));
         }
-        let Some(person) = people::find(db, owner).await? else {
+        let Some(person) = people::known(db, owner).await? else {
             return not_for_us("Whoever asked for the work is not known any more.");
         };
         let annotations = client.check_annotations(case.repository, check.id).await?;

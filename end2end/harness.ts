@@ -5,7 +5,7 @@ import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 /** What the repository can run. */
 const SCRIPTS = {
@@ -47,22 +47,37 @@ function complaints(page: Page, expected: RegExp | null): string[] {
 
 export const test = base.extend<
   { expectedComplaint: RegExp | null; quiet: void; repository: string },
-  { instance: string; millrace: Millrace }
+  { instance: string; withGitHub: boolean; github: string; millrace: Millrace }
 >({
   expectedComplaint: [null, { option: true }],
 
   /** Journeys that name another one get a Millrace without the jobs of the rest. */
   instance: ["shared", { scope: "worker", option: true }],
 
+  /** Journeys through GitHub have one of their own, which forgets everything. */
+  withGitHub: [false, { scope: "worker", option: true }],
+
+  /** Its address; empty where there is none. */
+  github: [
+    async ({ withGitHub }, use) => {
+      if (!withGitHub) return await use("");
+      const program = join(dirname(binary()), "millrace-fake-github");
+      const fake = spawn(program, ["--listen", `127.0.0.1:${await freePort()}`], { stdio: ["ignore", "pipe", "inherit"] });
+      await use(await printed(fake, /http:\S+/));
+      await ended(fake);
+    },
+    { scope: "worker" },
+  ],
+
   millrace: [
-    async ({ instance }, use) => {
+    async ({ instance, github }, use) => {
       const dataDir = mkdtempSync(join(tmpdir(), `millrace-${instance}-`));
       const port = await freePort();
       const up = spawn(binary(), ["up", "--data-dir", dataDir, "--listen", `127.0.0.1:${port}`], {
         stdio: ["ignore", "pipe", "inherit"],
-        env: withoutServers(),
+        env: { ...withoutServers(), ...(github && connectable(github)) },
       });
-      const signInLink = await printedLink(up);
+      const signInLink = await printed(up, /http:\S+\/sign-in\?token=\S+/);
       const run = (...args: string[]) =>
         execFileSync(binary(), [...args, "--data-dir", dataDir, "--config", "/dev/null"], {
           encoding: "utf8",
@@ -161,15 +176,21 @@ function freePort(): Promise<number> {
   });
 }
 
-function printedLink(up: ChildProcess): Promise<string> {
+/** Millrace's settings for this GitHub. */
+function connectable(github: string): NodeJS.ProcessEnv {
+  return { MILLRACE_GITHUB__URL: github, MILLRACE_GITHUB__MEMBERS: "ada", MILLRACE_AGENTS__DEFAULT: "demo" };
+}
+
+/** The first thing of this form that a program prints. */
+function printed(program: ChildProcess, form: RegExp): Promise<string> {
   return new Promise((resolve, reject) => {
-    let printed = "";
-    up.stdout?.on("data", (data: Buffer) => {
-      printed += data.toString();
-      const link = /http:\S+\/sign-in\?token=\S+/.exec(printed);
-      if (link) resolve(link[0]);
+    let all = "";
+    program.stdout?.on("data", (data: Buffer) => {
+      all += data.toString();
+      const found = form.exec(all);
+      if (found) resolve(found[0]);
     });
-    up.once("exit", (code) => reject(new Error(`millrace up ended with ${code}:\n${printed}`)));
+    program.once("exit", (code) => reject(new Error(`the program ended with ${code}:\n${all}`)));
   });
 }
 

@@ -55,11 +55,7 @@ test("a comment becomes a pull request, and goes on with it", async ({ page, mil
   await page.goto(millrace.address);
   await page.getByRole("link", { name: "Say what is in here" }).click();
   const pull = page.getByRole("link", { name: "Pull request #2" }).first();
-  // It is opened after the job has ended.
-  await expect(async () => {
-    await page.reload();
-    await expect(pull).toBeVisible({ timeout: 1_000 });
-  }).toPass({ timeout: 30_000 });
+  await expect(pull).toBeVisible({ timeout: 30_000 });
   await picture("job");
   type Found = { id: string; branch: string; attempts: { agent: { head: string } }[] };
   const found = async (id: string) => (await (await millrace.api(`/api/jobs/${id}`)).json()) as Found;
@@ -75,7 +71,10 @@ test("a comment becomes a pull request, and goes on with it", async ({ page, mil
     expect(second?.branch).toBe(first.branch);
   }).toPass({ timeout: 40_000 });
   await expect.poll(() => commits(first.branch)).not.toBe(first.attempts[0]!.agent.head);
-  await page.goto(`${orchard}/pull/2`);
+  await expect(async () => {
+    await page.goto(`${orchard}/pull/2`);
+    await expect(page.getByText("Done.")).toBeVisible({ timeout: 500 });
+  }).toPass({ timeout: 20_000 });
   await picture("pull-request");
   await page.goto(`${orchard}/issues/1`);
   await picture("issue");

@@ -15,6 +15,9 @@ use crate::{
 /// While a job waits, it is asked for this often: for why, and whether it begins.
 const POLL: Duration = Duration::from_secs(2);
 
+/// How often it is looked for a pull request: for some twenty seconds.
+const LOOKS: u32 = 10;
+
 /// The part of a [`JobDetail`](crate::model::JobDetail) that a [`Job`] has not.
 #[derive(Deserialize)]
 struct AttemptsOf {
@@ -34,6 +37,8 @@ pub struct Shown {
     pub log: RwSignal<(u32, Log)>,
     /// A later [`refresh`](Self::refresh) is on its way.
     polling: StoredValue<bool>,
+    /// How often more to look for a pull request.
+    looks_left: StoredValue<u32>,
 }
 
 impl Shown {
@@ -51,6 +56,7 @@ impl Shown {
             usual_ms: StoredValue::new(usual_ms),
             log: RwSignal::new((attempt, Log::new(&output, start))),
             polling: StoredValue::new(false),
+            looks_left: StoredValue::new(LOOKS),
         }
     }
 
@@ -115,7 +121,7 @@ impl Shown {
                 // It was retried; its next attempt may have begun already.
                 self.ended.set(false);
             }
-            if waits {
+            if waits || self.expects_pull_request() {
                 self.refresh_later();
             } else {
                 renew_parts().await;
@@ -133,6 +139,18 @@ impl Shown {
             };
             set_timeout(refresh, POLL);
         }
+    }
+
+    /// One is opened after the job has ended, and its stream with it. Not for ever: the repository may be on no GitHub that
+    /// Millrace is connected to.
+    fn expects_pull_request(self) -> bool {
+        let expected = self.job.with_untracked(|job| {
+            let is_published = job.state == JobState::Succeeded && job.branch.is_some();
+            is_published && job.pull_request.is_none() && job.repository.starts_with("http")
+        });
+        let left = self.looks_left.get_value();
+        self.looks_left.set_value(left.saturating_sub(u32::from(expected)));
+        expected && left > 0
     }
 
     const fn waits(state: JobState) -> bool {

@@ -6,7 +6,7 @@
 use std::{io, time::Duration};
 
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
     time::timeout,
 };
@@ -14,6 +14,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::limits::Resource;
 
+/// Says that the socket is gone.
+pub(super) const GO: &[u8; 1] = b"\n";
 /// No report is longer.
 const REPORT_BYTES: u64 = 64;
 /// For the runtime to notice what is in the socket.
@@ -33,8 +35,10 @@ impl Reporting {
     pub(super) fn listen(listener: UnixListener) -> Self {
         let task = tokio::spawn(async move {
             match listener.accept().await {
-                Ok((stream, _)) => {
+                Ok((mut stream, _)) => {
                     drop(listener);
+                    // The first process waits for this before it starts the program. Where it is gone, so is the program.
+                    let _ = stream.write_all(GO).await;
                     read(stream).await
                 }
                 Err(_) => Report::default(),

@@ -10,7 +10,7 @@ mod watch;
 
 use std::{
     ffi::OsString,
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     net::TcpListener,
     os::unix::{net::UnixStream, process::CommandExt as _},
     path::PathBuf,
@@ -25,7 +25,10 @@ use rustix::process::{
     setrlimit, wait,
 };
 
-use super::limits::{MEMORY_BEYOND, PROCESSES_BEYOND, Resource};
+use super::{
+    limits::{MEMORY_BEYOND, PROCESSES_BEYOND, Resource},
+    report,
+};
 use crate::config::Endpoint;
 
 /// What the runner tells the first process.
@@ -73,7 +76,9 @@ pub fn run(inside: Inside) -> anyhow::Result<ExitCode> {
     // Nothing of the program's may look into this process, where the report is.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     filter::install().context("the filter of system calls")?;
-    let mut report = UnixStream::connect(&inside.report).context("the runner does not listen")?;
+    let mut line = UnixStream::connect(&inside.report).context("the runner does not listen")?;
+    // By then nobody else can connect.
+    line.read_exact(&mut [0; report::GO.len()]).context("the runner is gone")?;
 
     let (started, program) = mpsc::channel();
     forward::start(&inside.egress, listeners(&inside)?, program)?;
@@ -87,7 +92,7 @@ pub fn run(inside: Inside) -> anyhow::Result<ExitCode> {
     };
     started.send(child)?;
     let limits = inside.limits;
-    let mut last_words = report.try_clone()?;
+    let mut last_words = line.try_clone()?;
     thread::Builder::new().name("watch".to_owned()).spawn(move || {
         let resource = watch::until_over(&limits);
         let _ = last_words.write_all(resource.as_str().as_bytes());
@@ -96,7 +101,7 @@ pub fn run(inside: Inside) -> anyhow::Result<ExitCode> {
 
     let status = reap_until(child)?;
     if let Some(resource) = limit_behind(status) {
-        let _ = report.write_all(resource.as_str().as_bytes());
+        let _ = line.write_all(resource.as_str().as_bytes());
     }
     Ok(exit_code(status))
 }

@@ -141,8 +141,8 @@ impl Shown {
         }
     }
 
-    /// One is opened after the job has ended, and its stream with it. Not for ever: the repository may be on no GitHub that
-    /// Millrace is connected to.
+    /// One is opened after the job has ended, and its stream with it; the page may have come in between. Not for ever: the
+    /// repository may be on no GitHub that Millrace is connected to.
     fn expects_pull_request(self) -> bool {
         let expected = self.job.with_untracked(|job| {
             let is_published = job.state == JobState::Succeeded && job.branch.is_some();
@@ -170,7 +170,8 @@ pub fn stream(shown: Shown, state: LiveState, pinned: Option<u32>) {
     Effect::new(move |_| {
         // For as long as the page is there.
         window_event_listener_untyped(POSTED, move |_| shown.refresh());
-        if Shown::waits(shown.job.read_untracked().state) {
+        let waits = Shown::waits(shown.job.read_untracked().state);
+        if waits || shown.expects_pull_request() {
             shown.refresh_later();
         }
     });

@@ -11,7 +11,7 @@ use std::{
 use rustix::time::{ClockId, clock_gettime};
 
 /// The first argument of a child.
-const NAME: &str = "print-for-bench";
+pub const NAME: &str = "print-for-bench";
 
 /// What a job is to print.
 pub enum Script {

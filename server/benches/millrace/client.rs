@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use anyhow::{Context as _, ensure};
 use app::model::JobId;
 use memchr::memmem;
+use millrace::github::signature;
+use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::{
@@ -60,12 +62,32 @@ impl Client {
         self.submit(&installation.repository().display().to_string(), &script.text()?).await
     }
 
+    /// Sends a webhook's delivery, and returns when it was taken.
+    pub async fn deliver(
+        &mut self,
+        secret: &SecretString,
+        event: &str,
+        id: &str,
+        body: &str,
+    ) -> anyhow::Result<()> {
+        let signature = signature::sign(secret, body.as_bytes());
+        let headers = format!(
+            "X-GitHub-Event: {event}\r\nX-GitHub-Delivery: {id}\r\n{}: {signature}\r\n",
+            signature::SIGNATURE
+        );
+        self.send("/webhooks/github", &headers, body).await.map(drop)
+    }
+
     async fn post(&mut self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let body = body.to_string();
+        let authorization = format!("Authorization: Bearer {}\r\n", self.token);
+        self.send(path, &authorization, &body.to_string()).await
+    }
+
+    /// `headers` are whole lines.
+    async fn send(&mut self, path: &str, headers: &str, body: &str) -> anyhow::Result<Value> {
         let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}",
-            self.token,
             body.len()
         );
         self.stream.write_all(request.as_bytes()).await?;

@@ -38,6 +38,11 @@ pub struct Installation {
 
 impl Installation {
     pub async fn start() -> anyhow::Result<Self> {
+        Self::with(&[]).await
+    }
+
+    /// With settings by the names of their environment variables.
+    pub async fn with(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let scratch = tokio::task::block_in_place(Scratch::start_durable)?;
         let directory = tempfile::tempdir()?;
         make_repository(&directory.path().join("repository"))?;
@@ -53,8 +58,10 @@ impl Installation {
             ("MILLRACE_LIMITS__REQUESTS_PER_MINUTE", "0".to_owned()),
             ("MILLRACE_QUEUE__CONCURRENCY", SLOTS.to_string()),
         ]
+        .into_iter()
+        .chain(settings.iter().map(|(name, value)| (*name, (*value).to_owned())))
         .map(|(name, value)| (name.to_owned(), value))
-        .to_vec();
+        .collect::<Vec<_>>();
         let token = process::answer(&["token", "create"], &environment).await?;
         let log = directory.path().join("server.log");
         let server = Process::start("serve", &environment, &log)?;

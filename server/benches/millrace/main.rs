@@ -10,6 +10,7 @@ mod backlog;
 mod child;
 mod claim;
 mod client;
+mod github;
 mod histogram;
 mod installation;
 mod jobs;
@@ -55,6 +56,8 @@ enum Section {
     Backlog,
     /// What an agent's attempt costs around the agent
     Attempt,
+    /// Deliveries of webhooks, and from a mention to its agent's start
+    GitHub,
     /// Resident memory at rest and while a gigabyte goes through
     Memory,
     /// What the first page weighs
@@ -103,6 +106,7 @@ async fn measure(section: Section, installation: &Installation, report: &mut Rep
         Section::Jobs => jobs::measure(installation, report).await,
         Section::Backlog => backlog::measure(report).await,
         Section::Attempt => attempt::measure(report).await,
+        Section::GitHub => github::measure(report).await,
         Section::Memory => memory::measure(report).await,
         Section::Page => page::measure(report),
     }

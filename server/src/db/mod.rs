@@ -68,10 +68,16 @@ pub async fn connect(config: &DatabaseConfig) -> anyhow::Result<PgPool> {
 
 /// Connections to the same database that plan a statement once and keep the plan, for the few that every job needs and that
 /// look rows up by their keys. Postgres would plan those that are given arrays anew each time, which costs more than to
-/// execute them. Statements whose best plan depends on what they are given go to the other pool.
+/// execute them. A plan that is kept must be right for a full table although it may be made for an empty one, where reading
+/// all of it looks cheapest: so these read no whole tables. Statements whose best plan depends on what they are given go to
+/// the other pool.
 pub fn with_kept_plans(pool: &PgPool) -> PgPool {
-    let connect =
-        pool.connect_options().as_ref().clone().options([("plan_cache_mode", "force_generic_plan")]);
+    let connect = pool.connect_options().as_ref().clone().options([
+        ("plan_cache_mode", "force_generic_plan"),
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+    ]);
     pool.options().clone().connect_lazy_with(connect)
 }
 

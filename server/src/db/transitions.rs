@@ -207,14 +207,13 @@ pub async fn finish(db: impl PgExecutor<'_>, runner: &str, verdicts: &[Verdict])
              SELECT * FROM UNNEST($2::uuid[], $3::integer[], $4::text[], $5::integer[], $6::text[], $7::boolean[],
                                   $8::bigint[], $9::timestamptz[])
                  AS given (id, attempt, state, exit_code, error, again, lines, parked_until)
-         ), held AS (
-             SELECT given.* FROM given JOIN attempts ON attempts.job_id = given.id AND attempts.attempt = given.attempt
-             WHERE attempts.runner = $1 AND attempts.state = 'running' ORDER BY given.id FOR UPDATE OF attempts
          ), ended AS (
-             UPDATE attempts SET state = held.state, exit_code = held.exit_code, error = held.error,
-                                 lines = held.lines, finished_at = now()
-             FROM held WHERE attempts.job_id = held.id AND attempts.attempt = held.attempt
-             RETURNING held.*
+             -- Not by its state: of that there is an index, which holds what this runner has ever run until it is cleaned.
+             UPDATE attempts SET state = given.state, exit_code = given.exit_code, error = given.error,
+                                 lines = given.lines, finished_at = now()
+             FROM given WHERE attempts.job_id = given.id AND attempts.attempt = given.attempt
+                          AND attempts.runner = $1 AND attempts.finished_at IS NULL
+             RETURNING given.*
          ), judged AS (
              SELECT ended.*,
                     ended.parked_until IS NOT NULL AND jobs.cancel_requested_at IS NULL AS is_parked,

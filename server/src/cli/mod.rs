@@ -171,7 +171,7 @@ fn run_server(command: ServerCommand, settings: &Settings) -> anyhow::Result<Exi
     }
     let config = settings.load(overrides)?;
     match command {
-        ServerCommand::Up { .. } => up::up(&config),
+        ServerCommand::Up { .. } => up::up(&config, settings.file().as_deref()),
         ServerCommand::Serve { .. } => block_on(serve::serve(config)),
         ServerCommand::Run { .. } => block_on(run::run(config)),
         ServerCommand::Migrate => block_on(connect::migrate(config)),

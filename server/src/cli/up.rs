@@ -24,14 +24,17 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 /// How long the server may take until it answers.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-pub(super) fn up(config: &Config) -> anyhow::Result<ExitCode> {
+/// `file` is where `config` was read from.
+pub(super) fn up(config: &Config, file: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let file = file.map(std::path::absolute).transpose()?;
     let data_dir = std::path::absolute(&config.server.data_dir)?;
     std::fs::create_dir_all(&data_dir)
         .with_context(|| format!("{} cannot be made; choose another with --data-dir", data_dir.display()))?;
     check_port(config.server.listen)?;
     // The stack is synchronous and outlives the runtime: it is stopped last, when everybody who uses it is gone.
     let stack = Stack::start(config, &data_dir)?;
-    let code = block_on(run(config, &data_dir, &stack));
+    let environment = environment(config, file.as_deref(), &data_dir, &stack);
+    let code = block_on(run(config, &data_dir, &stack, &environment));
     stack.stop()?;
     code
 }
@@ -80,7 +83,12 @@ impl Stack {
     }
 }
 
-async fn run(config: &Config, data_dir: &Path, stack: &Stack) -> anyhow::Result<ExitCode> {
+async fn run(
+    config: &Config,
+    data_dir: &Path,
+    stack: &Stack,
+    environment: &[(&'static str, String)],
+) -> anyhow::Result<ExitCode> {
     let Shutdown { stop, hurry } = stop_on_signal()?;
     let database = DatabaseConfig { url: stack.database_url.clone(), ..config.database.clone() };
     let db = db::connect(&database).await?;
@@ -92,7 +100,7 @@ async fn run(config: &Config, data_dir: &Path, stack: &Stack) -> anyhow::Result<
     let part = |name, subcommand| Part {
         name,
         subcommand,
-        environment: environment(config, data_dir, stack),
+        environment: environment.to_vec(),
         log: data_dir.join("logs").join(format!("{name}.log")),
         // Beyond the grace for jobs, a runner may take some time to end them.
         stop_limit: config.runner.grace + config.runner.kill_after + STOP_LIMIT,
@@ -140,18 +148,25 @@ async fn run(config: &Config, data_dir: &Path, stack: &Stack) -> anyhow::Result<
 }
 
 /// What server and runner are told: the settings of this process, whichever file or option they came from.
-fn environment(config: &Config, data_dir: &Path, stack: &Stack) -> Vec<(&'static str, String)> {
+fn environment(
+    config: &Config,
+    file: Option<&Path>,
+    data_dir: &Path,
+    stack: &Stack,
+) -> Vec<(&'static str, String)> {
     let local_repositories = match config.runner.local_repositories {
         LocalRepositories::Allow => "allow",
         LocalRepositories::Refuse => "refuse",
     };
-    vec![
+    let file = file.map(|file| ("MILLRACE_CONFIG", file.to_string_lossy().into_owned()));
+    let own = [
         ("MILLRACE_SERVER__LISTEN", config.server.listen.to_string()),
         ("MILLRACE_SERVER__DATA_DIR", data_dir.to_string_lossy().into_owned()),
         ("MILLRACE_DATABASE__URL", stack.database_url.expose_secret().to_owned()),
         ("MILLRACE_REDIS__URL", stack.redis_url.expose_secret().to_owned()),
         ("MILLRACE_RUNNER__LOCAL_REPOSITORIES", local_repositories.to_owned()),
-    ]
+    ];
+    file.into_iter().chain(own).collect()
 }
 
 fn check_port(listen: SocketAddr) -> anyhow::Result<()> {

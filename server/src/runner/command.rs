@@ -37,7 +37,7 @@ pub(super) async fn run(
     let limits = Limits {
         kill_after: grounds.config.runner.kill_after,
         line_bytes: grounds.config.output.line_bytes,
-        mask: None,
+        mask: grounds.mask.clone(),
     };
     let exit = match process::run(&mut command, Input::Nothing, &attempt.output, &attempt.stop, &limits).await
     {

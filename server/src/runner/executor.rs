@@ -12,13 +12,14 @@ use super::{
     Access, Execute, RunningAttempt,
     agent_attempt::Agents,
     checkout::{CheckoutError, Source, checkout},
-    command,
+    command, secrets,
     workspace::{Workspace, Workspaces},
 };
 use crate::{
     config::Config,
     connection::{Connection, ConnectionError, Purpose},
     db::{self, transitions::Outcome},
+    output::Mask,
 };
 
 /// Runs jobs of every kind.
@@ -40,7 +41,8 @@ impl Executor {
         let workspaces = Workspaces::open(&data_dir, runner)?;
         let agents = Agents::new(&config, &data_dir, millrace).await?;
         let mirrors = data_dir.join("mirrors");
-        Ok(Self { grounds: Grounds { config, connection, workspaces, mirrors }, agents })
+        let mask = Mask::new(&secrets::known(&config, |name| std::env::var(name).ok()));
+        Ok(Self { grounds: Grounds { config, connection, workspaces, mirrors, mask }, agents })
     }
 
     async fn run(&self, attempt: &RunningAttempt, workspace: &Workspace) -> anyhow::Result<Outcome> {
@@ -83,6 +85,8 @@ pub(super) struct Grounds {
     pub connection: Connection,
     pub workspaces: Workspaces,
     pub mirrors: PathBuf,
+    /// Hides what this runner knows from what a script prints.
+    pub mask: Option<Mask>,
 }
 
 impl Grounds {

@@ -15,6 +15,7 @@ mod progress;
 pub mod publish;
 mod registration;
 pub mod sandbox;
+mod secrets;
 mod stop;
 mod verdicts;
 mod workspace;

@@ -335,12 +335,19 @@ async fn commands_find_the_millrace_that_is_up_in_their_data_directory() {
     let data_dir_text = data_dir.to_str().unwrap();
     let port = app.free_port().await;
     let list = async || app.millrace(&["ls", "--data-dir", data_dir_text]).await;
+    std::fs::create_dir_all(&data_dir).unwrap();
+    std::fs::write(data_dir.join("Leptos.toml"), "[queue]\nconcurrency = 3\n").unwrap();
     let mut up = app.up_process(port, &data_dir);
     until("it is up", async || {
         assert!(up.is_running(), "{}", up.log());
         up.log().contains("Sign in once")
     })
     .await;
+
+    let lanes = app.http.get(format!("http://127.0.0.1:{port}/api/lanes"));
+    let lanes = lanes.bearer_auth(secrecy::ExposeSecret::expose_secret(&app.token));
+    let lanes: serde_json::Value = lanes.send().await.unwrap().json().await.unwrap();
+    assert_eq!(lanes[0]["concurrency"], 3, "the file beside the data is the server's too: {lanes}");
 
     let id = app.submit("echo from the other server").await;
     assert!(succeeded(list().await).contains(&id.short()));

@@ -333,3 +333,14 @@ async fn a_redis_that_forgot_the_fence_lets_the_holder_go_on_and_nobody_else() {
     drop(ghost.lines);
     assert_eq!(ghost.writing.await.unwrap().unwrap(), 2);
 }
+
+#[tokio::test]
+async fn a_script_cannot_print_what_its_runner_knows() {
+    let app = App::start().await;
+    let _runner = app.runner_with(&[("MILLRACE_GITHUB__TOKEN", "a-token-of-github")]).await;
+    let id = app.submit("printf 'it is a-token-'; sleep 0.2; echo of-github; echo and more").await;
+    assert_eq!(app.finished(id).await.job.state, JobState::Succeeded);
+    let printed = texts(&app.output(id).await, Stream::Stdout).join("\n");
+    assert!(printed.contains("it is ") && printed.contains("and more"), "{printed}");
+    assert!(!printed.contains("a-token"), "{printed}");
+}

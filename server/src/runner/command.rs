@@ -14,6 +14,7 @@ use super::{
 use crate::{
     config::Config,
     db::{self, transitions::Outcome},
+    output::Mask,
 };
 
 /// Shells that run a script without a `#!` line; the first one that is there. `-e`: a command that fails ends the script.
@@ -37,7 +38,7 @@ pub(super) async fn run(
     let limits = Limits {
         kill_after: grounds.config.runner.kill_after,
         line_bytes: grounds.config.output.line_bytes,
-        mask: grounds.mask.clone(),
+        mask: Mask::new(&grounds.secrets),
     };
     let exit = match process::run(&mut command, Input::Nothing, &attempt.output, &attempt.stop, &limits).await
     {

@@ -7,6 +7,7 @@ use std::{
 
 use app::model::Kind;
 use async_trait::async_trait;
+use secrecy::SecretString;
 
 use super::{
     Access, Execute, RunningAttempt,
@@ -19,7 +20,6 @@ use crate::{
     config::Config,
     connection::{Connection, ConnectionError, Purpose},
     db::{self, transitions::Outcome},
-    output::Mask,
 };
 
 /// Runs jobs of every kind.
@@ -41,8 +41,8 @@ impl Executor {
         let workspaces = Workspaces::open(&data_dir, runner)?;
         let agents = Agents::new(&config, &data_dir, millrace).await?;
         let mirrors = data_dir.join("mirrors");
-        let mask = Mask::new(&secrets::known(&config, |name| std::env::var(name).ok()));
-        Ok(Self { grounds: Grounds { config, connection, workspaces, mirrors, mask }, agents })
+        let secrets = secrets::known(&config, |name| std::env::var(name).ok());
+        Ok(Self { grounds: Grounds { config, connection, workspaces, mirrors, secrets }, agents })
     }
 
     async fn run(&self, attempt: &RunningAttempt, workspace: &Workspace) -> anyhow::Result<Outcome> {
@@ -85,8 +85,8 @@ pub(super) struct Grounds {
     pub connection: Connection,
     pub workspaces: Workspaces,
     pub mirrors: PathBuf,
-    /// Hides what this runner knows from what a script prints.
-    pub mask: Option<Mask>,
+    /// What this runner knows that may be in no output.
+    pub secrets: Vec<SecretString>,
 }
 
 impl Grounds {

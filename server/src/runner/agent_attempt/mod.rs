@@ -137,13 +137,16 @@ impl AgentAttempt<'_> {
         session::lay_out(&place.home, &launch.files).await?;
 
         self.attempt.stage("agent").await;
-        let ending = match self.watch(&program, &launch, agent.reader()).await {
+        let mut ending = match self.watch(&program, &launch, agent.reader()).await {
             Ok(ending) => ending,
             Err(error) => {
                 let error = format!("{} could not be started: {error}", self.profile.title);
                 return Ok(self.end(AgentOutcome::AgentError, error).await);
             }
         };
+        // It becomes a commit's message, a comment and a pull request's text.
+        let summary = ending.told.summary.take();
+        ending.told.summary = summary.map(|summary| self.secrets(&launch).redacted(&summary));
         self.note(|run| told(run, &ending.told)).await;
         if self.attempt.stop.reason().is_some() {
             return Ok(Outcome::failed("stopped"));

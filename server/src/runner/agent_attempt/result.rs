@@ -209,7 +209,13 @@ impl AgentAttempt<'_> {
         Ok(())
     }
 
-    fn secrets(&self, launch: &Launch) -> Secrets {
-        Secrets::new(Mask::new(&launch.secrets().map(Into::into).collect::<Vec<_>>()))
+    pub(super) fn secrets(&self, launch: &Launch) -> Secrets {
+        Secrets::new(self.mask(launch))
+    }
+
+    /// Finds what the agent was given, and what else this runner knows: outside of the sandbox it can come across that.
+    pub(super) fn mask(&self, launch: &Launch) -> Option<Mask> {
+        let given = launch.secrets().map(Into::into);
+        Mask::new(&given.chain(self.grounds.secrets.iter().cloned()).collect::<Vec<_>>())
     }
 }

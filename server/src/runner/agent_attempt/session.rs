@@ -71,10 +71,15 @@ impl AgentAttempt<'_> {
 
 fn pack(home: &Path, paths: &[&str]) -> io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(zstd::Encoder::new(Bounded(Vec::new()), ZSTD_LEVEL)?);
-    // A link may point anywhere.
+    // A link may point anywhere, and the agent may have put one in the place of any directory on the way. Nothing of it runs
+    // any more that could do so after the look.
     archive.follow_symlinks(false);
+    let home = home.canonicalize()?;
     for path in paths {
         let file: PathBuf = home.join(path);
+        if file.canonicalize().ok().as_ref() != Some(&file) {
+            continue;
+        }
         match file.symlink_metadata() {
             Ok(metadata) if metadata.is_dir() => archive.append_dir_all(path, file)?,
             Ok(metadata) if metadata.is_file() => archive.append_path_with_name(file, path)?,
@@ -126,5 +131,21 @@ mod tests {
         assert_eq!(fs::read_to_string(back.join("a/1.jsonl")).unwrap(), "said");
         assert!(back.join("link").symlink_metadata().unwrap().is_symlink(), "a link stays one");
         assert!(!to.path().join(".agent/key").exists());
+    }
+
+    #[test]
+    fn a_session_behind_a_link_is_not_packed() {
+        let (host, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir_all(host.path().join("sessions")).unwrap();
+        fs::write(host.path().join("sessions/key"), "of somebody else").unwrap();
+        fs::write(host.path().join("file"), "of somebody else").unwrap();
+        symlink(host.path(), home.path().join(".agent")).unwrap();
+        symlink(host.path().join("sessions"), home.path().join("direct")).unwrap();
+
+        let packed = pack(home.path(), &[".agent/sessions", ".agent/file", "direct"]).unwrap();
+
+        let to = tempfile::tempdir().unwrap();
+        unpack(&packed, to.path()).unwrap();
+        assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0);
     }
 }

@@ -18,7 +18,6 @@ use super::{
     },
     AgentAttempt, told,
 };
-use crate::output::Mask;
 
 /// How often it is looked at what an agent has used up, and whether it still says something.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -73,7 +72,7 @@ impl AgentAttempt<'_> {
         let limits = Limits {
             kill_after: self.config.runner.kill_after,
             line_bytes: self.config.output.line_bytes,
-            mask: Mask::new(&launch.secrets().map(Into::into).collect::<Vec<_>>()),
+            mask: self.mask(&launch),
         };
 
         let (stopper, stop) = stop_signal();
@@ -101,7 +100,8 @@ impl AgentAttempt<'_> {
                     () = sleep(LOOK_EVERY) => {
                         let (now, silent) = {
                             let known = understanding.lock().unwrap_or_else(PoisonError::into_inner);
-                            (known.reader.told().clone(), known.heard_at.elapsed())
+                            // What it says of its work is looked through for secrets when it has ended.
+                            (Told { summary: None, ..known.reader.told().clone() }, known.heard_at.elapsed())
                         };
                         if now != noted {
                             self.note(|run| told(run, &now)).await;

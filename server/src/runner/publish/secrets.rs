@@ -164,6 +164,25 @@ impl Secrets {
         redacted
     }
 
+    /// A text in which secrets are not shown.
+    pub fn redacted(&self, text: &str) -> String {
+        let mut key = false;
+        let lines = text.split('\n').map(|line| {
+            let mut redacted = Vec::new();
+            let mut copied = 0;
+            for (range, _) in self.find(line.as_bytes(), &mut key) {
+                if range.start >= copied {
+                    redacted.extend_from_slice(&line.as_bytes()[copied..range.start]);
+                    redacted.extend_from_slice(REDACTED);
+                }
+                copied = copied.max(range.end);
+            }
+            redacted.extend_from_slice(&line.as_bytes()[copied..]);
+            String::from_utf8_lossy(&redacted).into_owned()
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// The secrets of a line, in order. `key` says whether the line before was the head of a private key.
     fn find(&self, text: &[u8], key: &mut bool) -> Vec<(Range<usize>, &'static str)> {
         let follows_head = std::mem::take(key);
@@ -387,5 +406,13 @@ mod tests {
         let patch = format!("+++ b/x\n@@ -1 +1,2 @@\n-{key}\n+a {key} b the-runners-own\n+c\n");
         let expected = format!("+++ b/x\n@@ -1 +1,2 @@\n-{key}\n+a *** b ***\n+c\n");
         assert_eq!(String::from_utf8(secrets.without(patch.into_bytes())).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_text_is_shown_without_its_secrets() {
+        let key = random("ghp_", 36);
+        let said = format!("Stored it:\n  token = {key} here\nand tested it.");
+        assert_eq!(Secrets::default().redacted(&said), "Stored it:\n  token = *** here\nand tested it.");
+        assert_eq!(Secrets::default().redacted("Nothing to hide."), "Nothing to hide.");
     }
 }

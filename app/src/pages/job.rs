@@ -99,7 +99,7 @@ fn not_told_part(problem: String) -> impl IntoView {
 
 async fn load(asked: Asked) -> Result<Shown, ApiError> {
     let id = asked.id.ok_or_else(|| ApiError::NotFound("This is not the id of a job.".to_owned()))?;
-    let JobDetail { job, script, attempts, waiting, usual_ms, conversation, not_told, .. } =
+    let JobDetail { job, script, prompt, attempts, waiting, usual_ms, conversation, not_told } =
         api::job(id).await?;
     let attempt = match asked.attempt {
         Some(number) if attempts.iter().any(|attempt| attempt.attempt == number) => number,
@@ -115,12 +115,12 @@ async fn load(asked: Asked) -> Result<Shown, ApiError> {
         0 => OutputPage::default(),
         _ => api::output(id, attempt, first_window(&attempts, attempt)).await?,
     };
-    let pinned = asked.attempt;
+    let (pinned, asked_for) = (asked.attempt, script.or(prompt));
     let steps = match tab {
         Tab::Transcript if attempt > 0 => api::first_steps(id, attempt, output.total).await?,
         _ => FirstSteps::default(),
     };
-    let loaded = Loaded { job, script, attempts, usual_ms, attempt, output, pinned, tab, steps };
+    let loaded = Loaded { job, asked: asked_for, attempts, usual_ms, attempt, output, pinned, tab, steps };
     Ok(Shown { loaded, waiting, diff, conversation, not_told })
 }
 

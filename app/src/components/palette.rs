@@ -6,7 +6,7 @@ use server_fn::ServerFn;
 use super::{
     Shape, icon,
     overlays::{Overlay, go_to, is_backdrop, show_while, toggle_theme},
-    state::state_icon,
+    state::job_icon,
     words::repository_name,
 };
 use crate::{
@@ -193,18 +193,18 @@ fn offer_list(search: Search) -> impl IntoView {
 }
 
 fn offer_view(offer: &Offer) -> impl IntoView + use<> {
-    let (job_state, shape, detail) = match offer {
+    let (job, shape, detail) = match offer {
         Offer::Page { shape, .. } => (None, Some(*shape), None),
         Offer::Theme => (None, Some(Shape::Moon), None),
         Offer::Shortcuts => (None, Some(Shape::Keyboard), None),
         Offer::JobById(_) => (None, Some(Shape::Terminal), None),
         Offer::Job(job) => {
-            (Some(job.state), None, Some(format!("{} {}", repository_name(&job.repository), job.id.short())))
+            (Some(job), None, Some(format!("{} {}", repository_name(&job.repository), job.id.short())))
         }
     };
     view! {
         {shape.map(icon)}
-        {job_state.map(state_icon)}
+        {job.map(|job| job_icon(job))}
         <span class="truncate">{offer.label()}</span>
         {detail.map(|detail| view! { <span class="offer-detail">{detail}</span> })}
     }

@@ -1,7 +1,7 @@
 //! What people read for what the model says.
 
 use super::time::{rough_text, when_text};
-use crate::model::{AgentOutcome, Job, JobState, Timestamp, Trigger};
+use crate::model::{AgentOutcome, Job, JobState, Kind, Timestamp, Trigger};
 
 /// What happens next with a job, as a colleague would say it.
 pub fn outlook(job: &Job, now: Option<Timestamp>) -> String {
@@ -9,9 +9,16 @@ pub fn outlook(job: &Job, now: Option<Timestamp>) -> String {
         JobState::Scheduled => scheduled_outlook(job, now),
         JobState::Queued if job.attempt > 0 => "In the queue to be tried again.".to_owned(),
         JobState::Queued => "In the queue.".to_owned(),
-        JobState::Parked => "Waiting until the quota of its lane is there again.".to_owned(),
+        JobState::Parked => {
+            let agent = job.agent.as_deref().map_or("its agent", agent_title);
+            format!("Waiting until the quota of {agent} is there again.")
+        }
         JobState::Running if job.cancel_requested => {
-            "Stopping. The script has five seconds to end by itself.".to_owned()
+            let what = match job.kind {
+                Kind::Agent => "agent",
+                Kind::Command => "script",
+            };
+            format!("Stopping. The {what} has a few seconds to end by itself.")
         }
         JobState::Running => stage_text(job.stage.as_deref().unwrap_or("start")),
         JobState::Succeeded => match job.outcome {
@@ -164,9 +171,19 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_is_asked_to_stop_says_so() {
+    fn a_job_that_is_asked_to_stop_says_what_stops() {
         let job = Job { state: JobState::Running, cancel_requested: true, ..sample::job(1) };
-        assert!(outlook(&job, None).starts_with("Stopping"));
+        assert_eq!(outlook(&job, None), "Stopping. The script has a few seconds to end by itself.");
+        let job = Job { kind: Kind::Agent, ..job };
+        assert_eq!(outlook(&job, None), "Stopping. The agent has a few seconds to end by itself.");
+    }
+
+    #[test]
+    fn a_parked_job_says_whose_quota_it_waits_for() {
+        let job = Job { kind: Kind::Agent, state: JobState::Parked, ..sample::job(1) };
+        assert_eq!(outlook(&job, None), "Waiting until the quota of its agent is there again.");
+        let job = Job { agent: Some("claude".to_owned()), ..job };
+        assert_eq!(outlook(&job, None), "Waiting until the quota of Claude Code is there again.");
     }
 
     #[test]

@@ -23,7 +23,7 @@ text_enum! {
         Succeeded = "succeeded",
         Failed = "failed",
         Canceled = "canceled",
-        /// Waits until its lane's quota is there again.
+        /// Waits until its agent's quota is there again.
         Parked = "parked",
     }
 }

@@ -219,6 +219,10 @@ impl Backend for Server {
         Ok(JobDetail { job, script, prompt, attempts, waiting, usual_ms, conversation, not_told })
     }
 
+    async fn find_short(&self, person: &Person, digits: &str) -> Result<JobId, ApiError> {
+        self.find_short(person, digits).await
+    }
+
     async fn cancel_job(&self, person: &Person, id: JobId) -> Result<(), ApiError> {
         self.lifecycle.find(person, id).await?;
         self.lifecycle.cancel(id).await

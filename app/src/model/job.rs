@@ -134,6 +134,11 @@ impl Job {
             _ => self.started_at,
         }
     }
+
+    /// Its place among finished jobs, as a cursor begins with it: `<ended at, in milliseconds>.<id>`.
+    pub fn finished_place(&self) -> String {
+        format!("{}.{}", self.finished_at.map_or(0, |at| at.0), self.id)
+    }
 }
 
 /// A job with what was asked for and its attempts, the latest last.

@@ -5,8 +5,26 @@ use crate::model::{AgentOutcome, Job, JobState, Kind, Timestamp, Trigger};
 
 /// What happens next with a job, as a colleague would say it.
 pub fn outlook(job: &Job, now: Option<Timestamp>) -> String {
+    match outlook_parts(job) {
+        (text, Some(at)) => format!("{text} {}.", when_text(at, now)),
+        (text, None) => text,
+    }
+}
+
+/// What happens next with a job, and the time that the sentence ends with where it has one.
+pub fn outlook_parts(job: &Job) -> (String, Option<Timestamp>) {
+    let at = job.run_at.filter(|_| job.state == JobState::Scheduled);
+    let text = match at {
+        Some(_) if job.attempt > 0 => format!("Attempt {} of {} starts", job.attempt + 1, job.max_attempts),
+        Some(_) => "Starts".to_owned(),
+        None => standing_outlook(job),
+    };
+    (text, at)
+}
+
+fn standing_outlook(job: &Job) -> String {
     match job.state {
-        JobState::Scheduled => scheduled_outlook(job, now),
+        JobState::Scheduled => "Waiting for its time.".to_owned(),
         JobState::Queued if job.attempt > 0 => "In the queue to be tried again.".to_owned(),
         JobState::Queued => "In the queue.".to_owned(),
         JobState::Parked => {
@@ -29,17 +47,6 @@ pub fn outlook(job: &Job, now: Option<Timestamp>) -> String {
         .to_owned(),
         JobState::Failed => "Nothing more happens unless somebody retries it.".to_owned(),
         JobState::Canceled => "It was stopped. Retry it to run it again.".to_owned(),
-    }
-}
-
-fn scheduled_outlook(job: &Job, now: Option<Timestamp>) -> String {
-    let Some(at) = job.run_at.map(|at| when_text(at, now)) else {
-        return "Waiting for its time.".to_owned();
-    };
-    if job.attempt > 0 {
-        format!("Attempt {} of {} starts {at}.", job.attempt + 1, job.max_attempts)
-    } else {
-        format!("Starts {at}.")
     }
 }
 

@@ -7,8 +7,8 @@ use crate::{
     components::{
         copy::copy_button,
         state::{job_icon, job_shape},
-        time::{ago, duration_text, elapsed, utc_text},
-        words::{outlook, pull_request_name, remaining, sentence, trigger_name},
+        time::{ago, duration_text, elapsed, upcoming, utc_text},
+        words::{outlook_parts, pull_request_name, remaining, sentence, trigger_name},
     },
     live::Clock,
     model::{Attempt, Job, JobState, Kind, NewJob, Timestamp},
@@ -53,12 +53,10 @@ pub fn facts(shown: Shown, clock: Clock, asked: Option<String>, waiting: Childre
 fn standing(clock: Clock, shown: Shown) -> impl IntoView {
     let job = shown.job.get();
     let (_, _, word) = job_shape(&job);
-    let next = move || {
-        let (now, usual) = (clock.now(), shown.usual_ms.get_value());
-        shown.job.with(|job| {
-            let remaining = now.and_then(|now| remaining(job, usual, now));
-            [Some(next_text(job, now)), remaining].into_iter().flatten().collect::<Vec<_>>().join(" ")
-        })
+    let (next, at) = next_parts(&job);
+    let left = move || {
+        let (now, usual) = (clock.now()?, shown.usual_ms.get_value());
+        shown.job.with(|job| remaining(job, usual, now)).map(|left| format!(" {left}"))
     };
     view! {
         <p class="standing-head">
@@ -69,19 +67,22 @@ fn standing(clock: Clock, shown: Shown) -> impl IntoView {
         {job.progress.filter(|_| job.state == JobState::Running).map(|percent| view! {
             <progress class="progress" max="100" value=percent aria-label="Progress">{percent} " %"</progress>
         })}
-        <p class="standing-next">{next}</p>
+        <p class="standing-next">{next}{at.map(|at| (" ", upcoming(clock, at), "."))}{left}</p>
         {job.pull_request.map(|address| view! {
             <p><a href=address.clone()>"Pull request " {pull_request_name(&address)}</a></p>
         })}
     }
 }
 
-/// Why it failed, and what comes next.
-fn next_text(job: &Job, now: Option<Timestamp>) -> String {
-    match &job.error {
-        Some(error) if job.state != JobState::Running => format!("{} {}", sentence(error), outlook(job, now)),
-        _ => outlook(job, now),
-    }
+/// Why it failed, and what comes next, with the time that this ends with.
+fn next_parts(job: &Job) -> (String, Option<Timestamp>) {
+    let (next, at) = outlook_parts(job);
+    let error = job.error.as_deref().filter(|_| job.state != JobState::Running);
+    let text = match error {
+        Some(error) => format!("{} {next}", sentence(error)),
+        None => next,
+    };
+    (text, at)
 }
 
 fn details(clock: Clock, job: &Job, latest: Option<&Attempt>) -> impl IntoView + use<> {
@@ -175,7 +176,7 @@ mod tests {
             ..sample::job(1)
         };
         assert_eq!(
-            next_text(&job, None),
+            next_parts(&job).0,
             "The script ended with exit code 3. Nothing more happens unless somebody retries it."
         );
     }

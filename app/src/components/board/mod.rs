@@ -65,11 +65,11 @@ const fn heading(group: Group) -> &'static str {
     }
 }
 
-/// How many jobs a group has. The waiting ones are listed up to a bound and counted by the figures.
+/// How many jobs a group has. The waiting ones are listed up to a bound and counted by the figures, which know no filter.
 fn count(group: Group, board: &Board) -> String {
     let listed = group.jobs(board).len();
     match group {
-        Group::Waiting if board.figures.waiting as usize > listed => {
+        Group::Waiting if board.more_waiting && board.figures.waiting as usize > listed => {
             format!("{listed} of {}", board.figures.waiting)
         }
         Group::Finished => String::new(),

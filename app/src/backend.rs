@@ -37,6 +37,8 @@ pub trait Backend: Send + Sync {
 
     async fn create_job(&self, person: &Person, job: NewJob) -> Result<Job, ApiError>;
     async fn job(&self, person: &Person, id: JobId) -> Result<JobDetail, ApiError>;
+    /// The job whose id ends with these eight digits.
+    async fn find_short(&self, person: &Person, digits: &str) -> Result<JobId, ApiError>;
     async fn cancel_job(&self, person: &Person, id: JobId) -> Result<(), ApiError>;
     async fn retry_job(&self, person: &Person, id: JobId) -> Result<(), ApiError>;
     /// Removes a job that does not run, with all that it printed.

@@ -148,13 +148,14 @@ impl Backend for Server {
     async fn board(&self, person: &Person, filter: &JobFilter) -> Result<Board, ApiError> {
         check(filter)?;
         let (db, visible) = (self.lifecycle.db(), visible_to(person));
-        let (lanes, figures, running, waiting, finished) = tokio::try_join!(
+        let (lanes, figures, running, mut waiting, finished) = tokio::try_join!(
             self.lanes(),
             self.figures(visible),
             async { db::running(db, visible, filter, BOARD_ROWS).await.map_err(away) },
-            async { db::waiting(db, visible, filter, BOARD_ROWS).await.map_err(away) },
+            async { db::waiting(db, visible, filter, BOARD_ROWS + 1).await.map_err(away) },
             self.finished_jobs(person, filter),
         )?;
+        let more_waiting = cut(&mut waiting, BOARD_ROWS).is_some();
         let lines = running.iter().map(|job| self.hub.reader().last_line(job.id, job.attempt));
         let last_lines = join_all(lines).await.into_iter().flatten().collect();
         Ok(Board {
@@ -162,6 +163,7 @@ impl Backend for Server {
             figures,
             running,
             waiting,
+            more_waiting,
             finished: finished.jobs,
             next: finished.next,
             last_lines,
@@ -189,10 +191,8 @@ impl Backend for Server {
         let db = self.lifecycle.db();
         let mut jobs =
             db::finished_page(db, visible_to(person), filter, after, limit + 1).await.map_err(away)?;
-        let next = cut(&mut jobs, limit).map(|job| {
-            let place = format!("{}.{}", job.finished_at.map_or(0, |time| time.0), job.id);
-            cursor::encode(List::Finished, filter, &place)
-        });
+        let next =
+            cut(&mut jobs, limit).map(|job| cursor::encode(List::Finished, filter, &job.finished_place()));
         Ok(JobPage { jobs, next })
     }
 
@@ -217,6 +217,10 @@ impl Backend for Server {
         let conversation = self.lifecycle.conversation(person, &job).await?;
         let not_told = db::answers::problem(db, id).await.map_err(away)?;
         Ok(JobDetail { job, script, prompt, attempts, waiting, usual_ms, conversation, not_told })
+    }
+
+    async fn find_short(&self, person: &Person, digits: &str) -> Result<JobId, ApiError> {
+        self.find_short(person, digits).await
     }
 
     async fn cancel_job(&self, person: &Person, id: JobId) -> Result<(), ApiError> {

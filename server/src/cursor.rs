@@ -10,7 +10,8 @@ pub enum List {
     Finished,
 }
 
-/// The cursor for what comes after `place`.
+/// The cursor for what comes after `place`. The browser makes one for another place of the same list by replacing all that is
+/// before the last point.
 pub fn encode(list: List, filter: &JobFilter, place: &str) -> String {
     format!("{place}.{}", mark(list, filter))
 }

@@ -5,7 +5,6 @@ use server_fn::ServerFn;
 
 use super::{
     Shape, icon,
-    time::when_text,
     words::{agent_title, sentence},
 };
 use crate::{
@@ -46,34 +45,43 @@ pub fn resume_agent(agent: &str) -> impl IntoView + use<> {
     }
 }
 
-/// Which agent's quota is used up, and when its jobs go on.
-pub fn quota_text(used_up: &UsedUp, now: Option<Timestamp>) -> String {
+/// Which agent's quota is used up, and when its jobs go on. `when` shows a time to come.
+pub fn quota_view<V: IntoView, W: Fn(Timestamp) -> V>(
+    used_up: &UsedUp,
+    when: W,
+) -> impl IntoView + use<V, W> {
     let jobs = match used_up.parked {
         0 => String::new(),
         1 => " 1 job waits for it.".to_owned(),
         parked => format!(" {parked} jobs wait for it."),
     };
-    format!(
-        "{}: quota used up, resumes {}.{jobs}",
-        agent_title(&used_up.agent),
-        when_text(used_up.until, now)
-    )
+    (agent_title(&used_up.agent).to_owned(), ": quota used up, resumes ", when(used_up.until), ".", jobs)
 }
 
-/// Why a lane is paused, by whom and until when.
-pub fn pause_text(pause: &Pause, now: Option<Timestamp>) -> String {
+/// Why a lane is paused, by whom and until when. `when` shows a time to come.
+pub fn pause_view<V: IntoView, W: Fn(Timestamp) -> V>(pause: &Pause, when: W) -> impl IntoView + use<V, W> {
     let by = pause.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let why = format!("Paused{by}: {} ", sentence(&pause.reason));
     let end = match pause.until {
-        Some(until) => format!("Resumes {}.", when_text(until, now)),
-        None => "Stays so until somebody resumes it.".to_owned(),
+        Some(until) => Either::Left(("Resumes ", when(until), ".")),
+        None => Either::Right("Stays so until somebody resumes it."),
     };
-    format!("Paused{by}: {} {end}", sentence(&pause.reason))
+    (why, end)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::sample;
+    use crate::{components::time::when_text, model::sample};
+
+    fn at_the_time(at: Timestamp) -> String {
+        when_text(at, None)
+    }
+
+    /// What people read of it, without the marks that Leptos leaves between texts.
+    fn text(view: impl IntoView) -> String {
+        view.to_html().replace("<!>", "").replace("<!---->", "")
+    }
 
     #[test]
     fn an_agent_without_quota_says_when_it_goes_on() {
@@ -83,15 +91,23 @@ mod tests {
             until: sample::pause().until.unwrap(),
             parked: 2,
         };
-        let text = quota_text(&used_up, None);
-        assert_eq!(text, "Claude Code: quota used up, resumes at 14:05 UTC. 2 jobs wait for it.");
+        assert_eq!(
+            text(quota_view(&used_up, at_the_time)),
+            "Claude Code: quota used up, resumes at 14:05 UTC. 2 jobs wait for it."
+        );
     }
 
     #[test]
     fn a_paused_lane_says_why_by_whom_and_until_when() {
         let pause = Pause { by: Some("ada".to_owned()), ..sample::pause() };
-        assert_eq!(pause_text(&pause, None), "Paused by ada: quota used up. Resumes at 14:05 UTC.");
+        assert_eq!(
+            text(pause_view(&pause, at_the_time)),
+            "Paused by ada: quota used up. Resumes at 14:05 UTC."
+        );
         let forever = Pause { until: None, by: None, ..pause };
-        assert_eq!(pause_text(&forever, None), "Paused: quota used up. Stays so until somebody resumes it.");
+        assert_eq!(
+            text(pause_view(&forever, at_the_time)),
+            "Paused: quota used up. Stays so until somebody resumes it."
+        );
     }
 }

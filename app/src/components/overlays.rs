@@ -34,12 +34,16 @@ const KEYS: [Keys; 2] = [
             ("N", "New job"),
             ("L", "Lanes"),
             ("?", "This list"),
+            ("Esc", "Close what is open"),
         ],
     ),
     (
         "In a job's output",
         &[
-            ("/", "Find in the whole output"),
+            ("/ or Ctrl F", "Find in the whole output"),
+            ("Enter", "Next match"),
+            ("Shift Enter", "Previous match"),
+            ("Esc", "Close the search"),
             ("F", "Follow the end"),
             ("W", "Wrap long lines"),
             ("T", "Show the time of each line"),
@@ -58,10 +62,22 @@ pub fn Overlays() -> impl IntoView {
         window_event_listener(leptos::ev::click, move |event| on_click(overlay, &event));
         take_over_forms();
         renew_after_forms();
+        name_keys();
     });
     view! {
         {palette(overlay)}
         {shortcuts(overlay)}
+    }
+}
+
+/// Calls the keys as they are called here: on a Mac it is ⌘ that is held.
+fn name_keys() {
+    let is_mac = window().navigator().platform().is_ok_and(|platform| platform.starts_with("Mac"));
+    let Ok(keys) = document().query_selector_all("kbd") else { return };
+    for key in (0..keys.length()).filter(|_| is_mac).filter_map(|index| keys.item(index)) {
+        if let Some(text) = key.text_content() {
+            key.set_text_content(Some(&text.replace("Ctrl", "⌘")));
+        }
     }
 }
 

@@ -2,11 +2,12 @@
 
 use leptos::{ev::KeyboardEvent, html, prelude::*, task::spawn_local};
 use server_fn::ServerFn;
+use web_sys::{ScrollIntoViewOptions, ScrollLogicalPosition};
 
 use super::{
     Shape, icon,
     overlays::{Overlay, go_to, is_backdrop, show_while, toggle_theme},
-    state::state_icon,
+    state::job_icon,
     words::repository_name,
 };
 use crate::{
@@ -21,11 +22,16 @@ const JOBS_OFFERED: usize = 8;
 /// Something that the palette offers.
 #[derive(Clone, Debug, PartialEq)]
 enum Offer {
-    Page { address: &'static str, label: &'static str, shape: Shape },
+    Page {
+        address: &'static str,
+        label: &'static str,
+        shape: Shape,
+    },
     Theme,
     Shortcuts,
     Job(Box<Job>),
-    JobById(JobId),
+    /// A job that is not loaded, by its id or by the end of it.
+    JobById(String),
 }
 
 const PAGES: [Offer; 5] = [
@@ -43,7 +49,7 @@ impl Offer {
             Self::Theme => "Switch between light and dark".to_owned(),
             Self::Shortcuts => "Shortcuts".to_owned(),
             Self::Job(job) => job.title.clone(),
-            Self::JobById(id) => format!("Job {id}"),
+            Self::JobById(id) => format!("Go to job {id}"),
         }
     }
 }
@@ -60,10 +66,9 @@ fn offers(typed: &str, jobs: &[Job]) -> Vec<Offer> {
         .collect();
     let known = jobs.iter().filter(|job| filter.admits(job) || by_id(job)).take(JOBS_OFFERED);
     offers.extend(known.map(|job| Offer::Job(Box::new(job.clone()))));
-    if let Ok(id) = typed.parse::<JobId>()
-        && !jobs.iter().any(|job| job.id == id)
-    {
-        offers.push(Offer::JobById(id));
+    let is_id = JobId::is_short(&typed) || typed.parse::<JobId>().is_ok();
+    if is_id && !jobs.iter().any(|job| job.id.to_string().ends_with(&typed)) {
+        offers.push(Offer::JobById(typed));
     }
     offers
 }
@@ -140,6 +145,7 @@ pub fn palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
             }
         }
     });
+    Effect::new(move |_| show_offer(search.chosen.get()));
 
     view! {
         <dialog
@@ -176,6 +182,15 @@ pub fn palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
     }
 }
 
+/// Brings the chosen offer into view: there may be more than the list has room for.
+fn show_offer(index: usize) {
+    if let Some(row) = document().get_element_by_id(&format!("offer-{index}")) {
+        let options = ScrollIntoViewOptions::new();
+        options.set_block(ScrollLogicalPosition::Nearest);
+        row.scroll_into_view_with_scroll_into_view_options(&options);
+    }
+}
+
 fn offer_list(search: Search) -> impl IntoView {
     let row = |(index, offer): (usize, &Offer)| {
         view! {
@@ -193,18 +208,18 @@ fn offer_list(search: Search) -> impl IntoView {
 }
 
 fn offer_view(offer: &Offer) -> impl IntoView + use<> {
-    let (job_state, shape, detail) = match offer {
+    let (job, shape, detail) = match offer {
         Offer::Page { shape, .. } => (None, Some(*shape), None),
         Offer::Theme => (None, Some(Shape::Moon), None),
         Offer::Shortcuts => (None, Some(Shape::Keyboard), None),
         Offer::JobById(_) => (None, Some(Shape::Terminal), None),
         Offer::Job(job) => {
-            (Some(job.state), None, Some(format!("{} {}", repository_name(&job.repository), job.id.short())))
+            (Some(job), None, Some(format!("{} {}", repository_name(&job.repository), job.id.short())))
         }
     };
     view! {
         {shape.map(icon)}
-        {job_state.map(state_icon)}
+        {job.map(|job| job_icon(job))}
         <span class="truncate">{offer.label()}</span>
         {detail.map(|detail| view! { <span class="offer-detail">{detail}</span> })}
     }
@@ -232,7 +247,14 @@ mod tests {
 
     #[test]
     fn a_whole_id_that_is_not_loaded_can_be_gone_to() {
-        let id = sample::job(7).id;
-        assert_eq!(offers(&id.to_string(), &[]), [Offer::JobById(id)]);
+        let id = sample::job(7).id.to_string();
+        assert_eq!(offers(&id, &[]), [Offer::JobById(id.clone())]);
+    }
+
+    #[test]
+    fn the_end_of_an_id_leads_to_a_job_that_is_not_loaded() {
+        let jobs = [sample::job(0xabcd)];
+        assert_eq!(offers(" 00C0FFEE ", &jobs), [Offer::JobById("00c0ffee".to_owned())]);
+        assert_eq!(offers(&jobs[0].id.short(), &jobs), [Offer::Job(Box::new(jobs[0].clone()))]);
     }
 }

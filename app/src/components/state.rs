@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{Shape, icon};
-use crate::model::{AgentOutcome, AttemptState, Job, JobState};
+use crate::model::{AgentOutcome, Attempt, AttemptState, Job, JobState};
 
 const fn state_shape(state: JobState) -> Shape {
     match state {
@@ -29,9 +29,14 @@ pub const fn state_name(state: JobState) -> &'static str {
     }
 }
 
+/// An agent that left nothing to commit is no green success.
+const NO_CHANGE: (Shape, &str, &str) = (Shape::Dash, "canceled", "No change");
+
 /// An attempt's shape, the state whose colour it has, and its word.
-pub const fn attempt_shape(state: AttemptState) -> (Shape, &'static str, &'static str) {
-    match state {
+pub fn attempt_shape(attempt: &Attempt) -> (Shape, &'static str, &'static str) {
+    let outcome = attempt.agent.as_ref().and_then(|run| run.outcome);
+    match attempt.state {
+        AttemptState::Succeeded if outcome == Some(AgentOutcome::NoChange) => NO_CHANGE,
         AttemptState::Running => (Shape::Arc, "running", "Running"),
         AttemptState::Succeeded => (Shape::Check, "succeeded", "Succeeded"),
         AttemptState::Failed => (Shape::Cross, "failed", "Failed"),
@@ -40,10 +45,10 @@ pub const fn attempt_shape(state: AttemptState) -> (Shape, &'static str, &'stati
     }
 }
 
-/// A job's shape, the state whose colour it has, and its word. An agent that left nothing to commit is no green success.
+/// A job's shape, the state whose colour it has, and its word.
 pub fn job_shape(job: &Job) -> (Shape, &'static str, &'static str) {
     match (job.state, job.outcome) {
-        (JobState::Succeeded, Some(AgentOutcome::NoChange)) => (Shape::Ring, "canceled", "No change"),
+        (JobState::Succeeded, Some(AgentOutcome::NoChange)) => NO_CHANGE,
         (state, _) => (state_shape(state), state.as_str(), state_name(state)),
     }
 }
@@ -64,5 +69,22 @@ fn named_icon((shape, colour, word): (Shape, &'static str, &'static str)) -> imp
             {icon(shape)}
             <span class="sr-only">{word}</span>
         </span>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sample;
+
+    #[test]
+    fn no_change_has_a_shape_of_its_own() {
+        let no_change =
+            Job { state: JobState::Succeeded, outcome: Some(AgentOutcome::NoChange), ..sample::job(1) };
+        let (shape, _, word) = job_shape(&no_change);
+        assert_eq!(word, "No change");
+        for state in JobState::ALL {
+            assert_ne!(shape, state_shape(*state), "{state} looks the same");
+        }
     }
 }

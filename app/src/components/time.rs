@@ -13,6 +13,11 @@ pub fn ago(clock: Clock, at: Timestamp) -> impl IntoView {
     view! { <time datetime=iso_text(at) title=utc_text(at)>{text}</time> }
 }
 
+/// When something will be, as in "starts in 3 s"; the exact time is its title.
+pub fn upcoming(clock: Clock, at: Timestamp) -> impl IntoView {
+    view! { <time datetime=iso_text(at) title=utc_text(at)>{move || when_text(at, clock.now())}</time> }
+}
+
 /// The time from `since` to `until`, or a running one while `until` is not known.
 pub fn elapsed(clock: Clock, since: Option<Timestamp>, until: Option<Timestamp>) -> impl IntoView {
     move || match (since, until) {
@@ -132,6 +137,18 @@ fn iso_text(at: Timestamp) -> String {
 #[cfg(feature = "ssr")]
 pub fn moment(at: Timestamp, now: Timestamp) -> impl IntoView {
     view! { <time datetime=iso_text(at) title=utc_text(at)>{relative_text(at, now)}</time> }
+}
+
+/// When something will be, on such a page.
+#[cfg(feature = "ssr")]
+pub fn due(at: Timestamp, now: Timestamp) -> impl IntoView {
+    view! { <time datetime=iso_text(at) title=utc_text(at)>{when_text(at, Some(now))}</time> }
+}
+
+/// An hour that somebody else named, on such a page.
+#[cfg(feature = "ssr")]
+pub fn hour(at: Timestamp) -> impl IntoView {
+    view! { <time datetime=iso_text(at) title=utc_text(at)>{clock_text(at)}</time> }
 }
 
 /// `2025-01-31T14:05`, as a field for a time takes it; UTC.

@@ -1,17 +1,42 @@
 //! What people read for what the model says.
 
 use super::time::{rough_text, when_text};
-use crate::model::{AgentOutcome, Job, JobState, Timestamp, Trigger};
+use crate::model::{AgentOutcome, Job, JobState, Kind, Timestamp, Trigger};
 
 /// What happens next with a job, as a colleague would say it.
 pub fn outlook(job: &Job, now: Option<Timestamp>) -> String {
+    match outlook_parts(job) {
+        (text, Some(at)) => format!("{text} {}.", when_text(at, now)),
+        (text, None) => text,
+    }
+}
+
+/// What happens next with a job, and the time that the sentence ends with where it has one.
+pub fn outlook_parts(job: &Job) -> (String, Option<Timestamp>) {
+    let at = job.run_at.filter(|_| job.state == JobState::Scheduled);
+    let text = match at {
+        Some(_) if job.attempt > 0 => format!("Attempt {} of {} starts", job.attempt + 1, job.max_attempts),
+        Some(_) => "Starts".to_owned(),
+        None => standing_outlook(job),
+    };
+    (text, at)
+}
+
+fn standing_outlook(job: &Job) -> String {
     match job.state {
-        JobState::Scheduled => scheduled_outlook(job, now),
+        JobState::Scheduled => "Waiting for its time.".to_owned(),
         JobState::Queued if job.attempt > 0 => "In the queue to be tried again.".to_owned(),
         JobState::Queued => "In the queue.".to_owned(),
-        JobState::Parked => "Waiting until the quota of its lane is there again.".to_owned(),
+        JobState::Parked => {
+            let agent = job.agent.as_deref().map_or("its agent", agent_title);
+            format!("Waiting until the quota of {agent} is there again.")
+        }
         JobState::Running if job.cancel_requested => {
-            "Stopping. The script has five seconds to end by itself.".to_owned()
+            let what = match job.kind {
+                Kind::Agent => "agent",
+                Kind::Command => "script",
+            };
+            format!("Stopping. The {what} has a few seconds to end by itself.")
         }
         JobState::Running => stage_text(job.stage.as_deref().unwrap_or("start")),
         JobState::Succeeded => match job.outcome {
@@ -22,17 +47,6 @@ pub fn outlook(job: &Job, now: Option<Timestamp>) -> String {
         .to_owned(),
         JobState::Failed => "Nothing more happens unless somebody retries it.".to_owned(),
         JobState::Canceled => "It was stopped. Retry it to run it again.".to_owned(),
-    }
-}
-
-fn scheduled_outlook(job: &Job, now: Option<Timestamp>) -> String {
-    let Some(at) = job.run_at.map(|at| when_text(at, now)) else {
-        return "Waiting for its time.".to_owned();
-    };
-    if job.attempt > 0 {
-        format!("Attempt {} of {} starts {at}.", job.attempt + 1, job.max_attempts)
-    } else {
-        format!("Starts {at}.")
     }
 }
 
@@ -164,9 +178,19 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_is_asked_to_stop_says_so() {
+    fn a_job_that_is_asked_to_stop_says_what_stops() {
         let job = Job { state: JobState::Running, cancel_requested: true, ..sample::job(1) };
-        assert!(outlook(&job, None).starts_with("Stopping"));
+        assert_eq!(outlook(&job, None), "Stopping. The script has a few seconds to end by itself.");
+        let job = Job { kind: Kind::Agent, ..job };
+        assert_eq!(outlook(&job, None), "Stopping. The agent has a few seconds to end by itself.");
+    }
+
+    #[test]
+    fn a_parked_job_says_whose_quota_it_waits_for() {
+        let job = Job { kind: Kind::Agent, state: JobState::Parked, ..sample::job(1) };
+        assert_eq!(outlook(&job, None), "Waiting until the quota of its agent is there again.");
+        let job = Job { agent: Some("claude".to_owned()), ..job };
+        assert_eq!(outlook(&job, None), "Waiting until the quota of Claude Code is there again.");
     }
 
     #[test]

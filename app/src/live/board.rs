@@ -1,6 +1,6 @@
 //! The board, kept up to date.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, time::Duration};
 
 use leptos::{prelude::*, task::spawn_local};
 use serde::Deserialize;
@@ -16,6 +16,10 @@ use crate::{
 const FINISHED_KEPT: usize = 200;
 /// How many waiting jobs are listed; the figures count them all.
 const WAITING_KEPT: usize = 200;
+/// With fewer than this the next ones are asked for, if there are more.
+const WAITING_LOW: usize = 25;
+/// A board that runs short is asked for again this long after that was noticed, and so not more often either.
+const GENTLY: Duration = Duration::from_millis(1500);
 
 /// What the jobs' event stream says.
 pub enum BoardEvent {
@@ -114,20 +118,45 @@ fn apply_job(board: &mut Board, filter: &JobFilter, job: Job) {
     if !filter.admits(&job) {
         return;
     }
+    let more_waiting = board.more_waiting;
     let jobs = group.jobs_mut(board);
     match group {
         Group::Running => jobs.insert(0, job),
         Group::Finished => {
             jobs.insert(0, job);
-            jobs.truncate(FINISHED_KEPT);
+            shorten(board);
         }
-        Group::Waiting if jobs.len() < WAITING_KEPT => {
+        Group::Waiting => {
             // Behind everything as urgent: jobs of one priority start in their order.
-            let place = jobs.iter().position(|other| other.priority > job.priority).unwrap_or(jobs.len());
-            jobs.insert(place, job);
+            match jobs.iter().position(|other| other.priority > job.priority) {
+                Some(place) => jobs.insert(place, job),
+                // Others that are not listed stand before it.
+                None if more_waiting => {}
+                None => jobs.push(job),
+            }
+            board.more_waiting |= board.waiting.len() > WAITING_KEPT;
+            board.waiting.truncate(WAITING_KEPT);
         }
-        Group::Waiting => {}
     }
+}
+
+/// Takes what is too much off the finished jobs, so that the older ones begin behind what is left. Without a cursor to make
+/// another one of it has to wait for a fresh board.
+fn shorten(board: &mut Board) {
+    let mark = board.next.as_deref().and_then(|next| next.rsplit_once('.')).map(|(_, mark)| mark);
+    if board.finished.len() > FINISHED_KEPT
+        && let Some(mark) = mark
+    {
+        let next = format!("{}.{mark}", board.finished[FINISHED_KEPT - 1].finished_place());
+        board.finished.truncate(FINISHED_KEPT);
+        board.next = Some(next);
+    }
+}
+
+/// Whether the board cannot go on without a fresh one.
+fn runs_short(board: &Board) -> bool {
+    let waiting = board.more_waiting && board.waiting.len() < WAITING_LOW;
+    waiting || board.finished.len() > FINISHED_KEPT && board.next.is_none()
 }
 
 /// Takes over a fresh board. It may be a moment older than the events that came while it was on its way, and older finished
@@ -141,7 +170,11 @@ fn catch_up(board: &mut Board, filter: &JobFilter, fresh: Board) {
         && index + 1 < stale.finished.len()
     {
         board.finished.extend_from_slice(&stale.finished[index + 1..]);
-        board.next = stale.next;
+        let first = std::mem::replace(&mut board.next, stale.next);
+        if board.finished.len() > FINISHED_KEPT && board.next.is_none() {
+            board.next = first;
+        }
+        shorten(board);
     }
     for job in [stale.waiting, stale.running, stale.finished].into_iter().flatten() {
         if find(board, &job).is_some() || Some(job.id) > newest {
@@ -158,6 +191,7 @@ fn find(board: &Board, job: &Job) -> Option<(Group, usize)> {
 
 /// Keeps `board` up to date under its filter.
 pub fn follow_board(board: RwSignal<Board>, filter: RwSignal<JobFilter>, state: LiveState) -> Subscription {
+    let refills = StoredValue::new(false);
     let queue = FrameQueue::new(move |events: Vec<BoardEvent>| {
         let filter = filter.get_untracked();
         board.update(|board| {
@@ -173,7 +207,18 @@ pub fn follow_board(board: RwSignal<Board>, filter: RwSignal<JobFilter>, state: 
         move |event| {
             match event {
                 StreamEvent::Opened => catch_up_from_server(filter.get_untracked(), filter, queue.clone()),
-                StreamEvent::Message { name, data } => queue.extend(parse(name, &data)),
+                StreamEvent::Message { name, data } => {
+                    queue.extend(parse(name, &data));
+                    if !refills.get_value() && board.with_untracked(runs_short) {
+                        refills.set_value(true);
+                        let queue = queue.clone();
+                        let refill = move || {
+                            refills.set_value(false);
+                            catch_up_from_server(filter.get_untracked(), filter, queue);
+                        };
+                        set_timeout(refill, GENTLY);
+                    }
+                }
             }
             ControlFlow::Continue(())
         },
@@ -212,6 +257,7 @@ mod tests {
             figures: Figures::default(),
             running: Vec::new(),
             waiting: Vec::new(),
+            more_waiting: false,
             finished: Vec::new(),
             next: None,
             last_lines: Vec::new(),
@@ -258,6 +304,66 @@ mod tests {
         }
         let order: Vec<_> = board.waiting.iter().map(|job| job.id).collect();
         assert_eq!(order, [4, 1, 3, 2].map(|number| sample::job(number).id));
+    }
+
+    #[test]
+    fn a_new_job_is_not_listed_before_others_that_are_not() {
+        let mut board = board();
+        change(&mut board, job(1, JobState::Queued, 1));
+        board.more_waiting = true;
+        change(&mut board, job(2, JobState::Queued, 1));
+        change(&mut board, Job { priority: Priority::High, ..job(3, JobState::Queued, 1) });
+        let order: Vec<_> = board.waiting.iter().map(|job| job.id).collect();
+        assert_eq!(order, [3, 1].map(|number| sample::job(number).id));
+    }
+
+    #[test]
+    fn what_waits_is_asked_for_again_before_the_list_is_empty() {
+        let mut board = board();
+        assert!(!runs_short(&board));
+        for number in 0..=WAITING_KEPT as u64 {
+            change(&mut board, job(number, JobState::Queued, 1));
+        }
+        assert_eq!(board.waiting.len(), WAITING_KEPT);
+        assert!(board.more_waiting && !runs_short(&board));
+        for number in 0..(WAITING_KEPT - WAITING_LOW) as u64 {
+            change(&mut board, job(number, JobState::Running, 2));
+        }
+        assert!(!runs_short(&board));
+        change(&mut board, job(WAITING_KEPT as u64 - 1, JobState::Running, 2));
+        assert!(runs_short(&board));
+    }
+
+    /// A board with as many finished jobs as it keeps and then some, the latest with the greatest number.
+    fn full_board(more: u64, next: Option<&str>) -> Board {
+        let finished = (0..FINISHED_KEPT as u64 + more).rev();
+        Board {
+            finished: finished.map(|number| job(number, JobState::Succeeded, 1)).collect(),
+            next: next.map(str::to_owned),
+            ..board()
+        }
+    }
+
+    #[test]
+    fn older_jobs_begin_behind_the_last_one_that_is_listed() {
+        let mut board = full_board(0, Some("17.x.mark"));
+        change(&mut board, job(1000, JobState::Failed, 1));
+        assert_eq!(board.finished.len(), FINISHED_KEPT);
+        assert_eq!(board.next, Some(format!("0.{}.mark", sample::job(1).id)));
+    }
+
+    #[test]
+    fn a_full_list_without_a_cursor_waits_for_a_fresh_board() {
+        let mut shown = full_board(0, None);
+        assert!(!runs_short(&shown));
+        change(&mut shown, job(1000, JobState::Failed, 1));
+        assert!(runs_short(&shown));
+        let fresh =
+            Board { finished: shown.finished[..50].to_vec(), next: Some("17.x.mark".to_owned()), ..board() };
+        apply(&mut shown, &JobFilter::default(), BoardEvent::Board(Box::new(fresh)));
+        assert_eq!(shown.finished.len(), FINISHED_KEPT);
+        assert_eq!(shown.next, Some(format!("0.{}.mark", sample::job(1).id)));
+        assert!(!runs_short(&shown));
     }
 
     #[test]

@@ -64,4 +64,9 @@ impl JobId {
         let text = self.0.simple().to_string();
         text[24..].to_owned()
     }
+
+    /// Whether this could be the end of an id, as lists show it.
+    pub fn is_short(text: &str) -> bool {
+        text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
 }

@@ -23,7 +23,7 @@ text_enum! {
         Succeeded = "succeeded",
         Failed = "failed",
         Canceled = "canceled",
-        /// Waits until its lane's quota is there again.
+        /// Waits until its agent's quota is there again.
         Parked = "parked",
     }
 }
@@ -133,6 +133,11 @@ impl Job {
             JobState::Queued => self.queued_at,
             _ => self.started_at,
         }
+    }
+
+    /// Its place among finished jobs, as a cursor begins with it: `<ended at, in milliseconds>.<id>`.
+    pub fn finished_place(&self) -> String {
+        format!("{}.{}", self.finished_at.map_or(0, |at| at.0), self.id)
     }
 }
 

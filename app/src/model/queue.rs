@@ -94,6 +94,9 @@ pub struct Board {
     pub running: Vec<Job>,
     /// Jobs that wait, the next one first; bounded, `figures.waiting` counts all.
     pub waiting: Vec<Job>,
+    /// There are more behind these under the filter.
+    #[serde(default)]
+    pub more_waiting: bool,
     /// Jobs that ended, the latest first.
     pub finished: Vec<Job>,
     /// The cursor for older finished jobs.

@@ -37,11 +37,12 @@ struct Asked {
 #[component]
 pub fn JobPage() -> impl IntoView {
     let query = use_query_map().get_untracked();
-    let asked = use_params_map().with_untracked(|params| asked_for(params, &query));
+    let (asked, short) =
+        use_params_map().with_untracked(|params| (asked_for(params, &query), short_id(params)));
     view! {
         <Suspense>
             {Suspend::new(async move {
-                match load(asked).await {
+                match load(asked, short).await {
                     Ok(Shown { loaded, waiting, diff, conversation, not_told }) => {
                         let attempt = loaded.attempts.iter().find(|attempt| attempt.attempt == loaded.attempt);
                         let conversation = conversation_part(&loaded.job, &conversation);
@@ -83,6 +84,11 @@ fn asked_for(params: &ParamsMap, query: &ParamsMap) -> Asked {
     }
 }
 
+/// The end of an id, which is what lists show of it and people pass on.
+fn short_id(params: &ParamsMap) -> Option<String> {
+    params.get("id").filter(|id| JobId::is_short(id))
+}
+
 /// What the page shows.
 struct Shown {
     loaded: Loaded,
@@ -97,9 +103,16 @@ fn not_told_part(problem: String) -> impl IntoView {
     notice(Tone::Attention, view! { <p>{text}</p> })
 }
 
-async fn load(asked: Asked) -> Result<Shown, ApiError> {
-    let id = asked.id.ok_or_else(|| ApiError::NotFound("This is not the id of a job.".to_owned()))?;
-    let JobDetail { job, script, attempts, waiting, usual_ms, conversation, not_told, .. } =
+async fn load(asked: Asked, short: Option<String>) -> Result<Shown, ApiError> {
+    let id = match short {
+        Some(digits) => {
+            let (backend, person) = backend::caller().await?;
+            Some(backend.find_short(&person, &digits).await?)
+        }
+        None => asked.id,
+    };
+    let id = id.ok_or_else(|| ApiError::NotFound("This is not the id of a job.".to_owned()))?;
+    let JobDetail { job, script, prompt, attempts, waiting, usual_ms, conversation, not_told } =
         api::job(id).await?;
     let attempt = match asked.attempt {
         Some(number) if attempts.iter().any(|attempt| attempt.attempt == number) => number,
@@ -115,12 +128,12 @@ async fn load(asked: Asked) -> Result<Shown, ApiError> {
         0 => OutputPage::default(),
         _ => api::output(id, attempt, first_window(&attempts, attempt)).await?,
     };
-    let pinned = asked.attempt;
+    let (pinned, asked_for) = (asked.attempt, script.or(prompt));
     let steps = match tab {
         Tab::Transcript if attempt > 0 => api::first_steps(id, attempt, output.total).await?,
         _ => FirstSteps::default(),
     };
-    let loaded = Loaded { job, script, attempts, usual_ms, attempt, output, pinned, tab, steps };
+    let loaded = Loaded { job, asked: asked_for, attempts, usual_ms, attempt, output, pinned, tab, steps };
     Ok(Shown { loaded, waiting, diff, conversation, not_told })
 }
 
@@ -135,5 +148,14 @@ mod tests {
         };
         let asked = asked_for(&map(&[("id", "x")]), &map(&[("attempt", "-1"), ("tab", "attempts")]));
         assert_eq!((asked.id, asked.attempt), (None, None));
+    }
+
+    #[test]
+    fn an_address_may_name_a_job_by_the_end_of_its_id() {
+        let asked = |id: &str| short_id(&std::iter::once(("id".to_owned(), id.to_owned())).collect());
+        assert_eq!(asked("00c0FFee").as_deref(), Some("00c0FFee"));
+        for id in ["00c0ffe", "00c0ffeg", "00000000-0000-0000-0000-000000c0ffee"] {
+            assert_eq!(asked(id), None);
+        }
     }
 }

@@ -27,6 +27,8 @@ pub use frame::Frame;
 pub use job::JobPage;
 pub use lanes::LanesPage;
 pub use new_job::NewJobPage;
+#[cfg(test)]
+pub(crate) use new_job::draft_from;
 pub use not_found::NotFoundPage;
 pub use settings::SettingsPage;
 pub use sign_in::SignInPage;

@@ -35,7 +35,7 @@ pub fn NewJobPage() -> impl IntoView {
 }
 
 /// The address may fill the form: with a copy of another job, or with what was typed before it was refused.
-fn draft_from(query: &ParamsMap) -> NewJob {
+pub(crate) fn draft_from(query: &ParamsMap) -> NewJob {
     NewJob {
         kind: query.get("kind").unwrap_or_default(),
         repository: query.get("repository").unwrap_or_default(),

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
-        time::{rough_text, when_text},
+        time::{due, rough_text, when_text},
         words::{agent_title, sentence},
     },
     model::{Timestamp, WaitReason, Waiting},
@@ -13,8 +13,7 @@ use crate::{
 
 pub fn waiting_part(waiting: Option<&Waiting>, now: Timestamp) -> impl IntoView + use<> {
     let reasons = waiting.map(|waiting| {
-        let reasons =
-            waiting.reasons.iter().map(|reason| view! { <li>{reason_text(reason, Some(now))}</li> });
+        let reasons = waiting.reasons.iter().map(|reason| reason_view(reason, now));
         view! {
             <h2>"Why is this waiting?"</h2>
             <ul>{reasons.collect_view()}</ul>
@@ -26,41 +25,52 @@ pub fn waiting_part(waiting: Option<&Waiting>, now: Timestamp) -> impl IntoView 
 
 /// One reason to wait, and what would end it; times are absolute where it is not known when somebody reads it.
 pub fn reason_text(reason: &WaitReason, now: Option<Timestamp>) -> String {
+    match reason_parts(reason) {
+        (text, Some(at)) => format!("{text} {}.", when_text(at, now)),
+        (text, None) => text,
+    }
+}
+
+/// A reason that a page shows.
+fn reason_view(reason: &WaitReason, now: Timestamp) -> impl IntoView + use<> {
+    let (text, at) = reason_parts(reason);
+    view! { <li>{text}{at.map(|at| (" ", due(at, now), "."))}</li> }
+}
+
+/// One reason to wait, and the time that its sentence ends with where it has one.
+fn reason_parts(reason: &WaitReason) -> (String, Option<Timestamp>) {
+    let whole = |text: &str| (text.to_owned(), None);
     match reason {
-        WaitReason::RunAt { at } => {
-            format!("Somebody asked for a later start: it is queued {}.", when_text(*at, now))
-        }
+        WaitReason::RunAt { at } => ("Somebody asked for a later start: it is queued".to_owned(), Some(*at)),
         WaitReason::Retry { at, attempt } => {
-            format!("The attempt before failed. Attempt {attempt} is queued {}.", when_text(*at, now))
+            (format!("The attempt before failed. Attempt {attempt} is queued"), Some(*at))
         }
         WaitReason::Quota { agent, until } => {
-            format!(
-                "The quota of {} is used up. It goes on by itself {}.",
-                agent_title(agent),
-                when_text(*until, now)
-            )
+            (format!("The quota of {} is used up. It goes on by itself", agent_title(agent)), Some(*until))
         }
-        WaitReason::Conversation => "Another job of this conversation runs first.".to_owned(),
+        WaitReason::Conversation => whole("Another job of this conversation runs first."),
         WaitReason::Paused { why, until: Some(until) } => {
-            format!("The lane is paused: {} It goes on {}.", sentence(why), when_text(*until, now))
+            (format!("The lane is paused: {} It goes on", sentence(why)), Some(*until))
         }
         WaitReason::Paused { why, until: None } => {
-            format!("The lane is paused: {} It goes on when somebody resumes it.", sentence(why))
+            (format!("The lane is paused: {} It goes on when somebody resumes it.", sentence(why)), None)
         }
         WaitReason::NoRunner => {
-            "No runner that takes such jobs is connected. Start one with millrace run.".to_owned()
+            whole("No runner that takes such jobs is connected. Start one with millrace run.")
         }
-        WaitReason::Rate { per_minute, next_at } => format!(
-            "The lane has started the {per_minute} jobs that it may in a minute. The next may start {}.",
-            when_text(*next_at, now)
+        WaitReason::Rate { per_minute, next_at } => (
+            format!("The lane has started the {per_minute} jobs that it may in a minute. The next may start"),
+            Some(*next_at),
         ),
         WaitReason::Concurrency { limit: 1 } => {
-            "Another job of the lane runs, and only one may at once.".to_owned()
+            whole("Another job of the lane runs, and only one may at once.")
         }
-        WaitReason::Concurrency { limit } => format!("{limit} jobs of the lane run, as many as may at once."),
-        WaitReason::NoSlot => "All runners have their hands full.".to_owned(),
-        WaitReason::EarlierJobs { count: 1 } => "One job goes before it.".to_owned(),
-        WaitReason::EarlierJobs { count } => format!("{count} jobs go before it."),
+        WaitReason::Concurrency { limit } => {
+            (format!("{limit} jobs of the lane run, as many as may at once."), None)
+        }
+        WaitReason::NoSlot => whole("All runners have their hands full."),
+        WaitReason::EarlierJobs { count: 1 } => whole("One job goes before it."),
+        WaitReason::EarlierJobs { count } => (format!("{count} jobs go before it."), None),
     }
 }
 

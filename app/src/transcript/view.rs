@@ -12,7 +12,7 @@ use super::{
 use crate::{
     components::{
         Shape, icon, plain_text,
-        time::{clock_text, duration_text, utc_text},
+        time::{duration_text, hour, utc_text},
         words::count_text,
     },
     model::{JobId, Stream, Timestamp, Usage},
@@ -135,7 +135,7 @@ fn body(what: &What, place: &Place) -> impl IntoView {
         }),
         What::Calls(calls) => EitherOf6::C(calls_view(calls, place)),
         What::Retry { text, again_at } => {
-            let again = again_at.map(|at| format!(" It tries again at {}.", clock_text(at)));
+            let again = again_at.map(|at| (" It tries again at ", hour(at), "."));
             EitherOf6::D(
                 view! { <p class="step-notice" data-stream="retry">{icon(Shape::Repeat)}<span>{text.clone()}{again}</span></p> },
             )

@@ -181,8 +181,7 @@ pub(super) async fn get_job(
     Caller(person): Caller,
     Path(id): Path<String>,
 ) -> Answer<JobDetail> {
-    let is_short = id.len() == 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let id = if is_short { server.find_short(&person, &id).await? } else { parse_id(&id)? };
+    let id = if JobId::is_short(&id) { server.find_short(&person, &id).await? } else { parse_id(&id)? };
     Ok(Json(server.job(&person, id).await?))
 }
 

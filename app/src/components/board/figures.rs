@@ -5,8 +5,9 @@ use leptos::prelude::*;
 use crate::{
     components::{
         Shape, icon,
-        lane::{pause_text, quota_text, resume, resume_agent, slots},
+        lane::{pause_view, quota_view, resume, resume_agent, slots},
         notice::{Tone, notice},
+        time::upcoming,
     },
     live::Clock,
     model::{Figures, Lane},
@@ -68,7 +69,7 @@ fn lane_view(clock: Clock, lane: Lane, may_resume: bool) -> impl IntoView {
         view! {
             <div class="lane-pause">
                 {icon(Shape::Pause)}
-                <span class="min-w-0">{move || pause_text(&pause, clock.now())}</span>
+                <span class="min-w-0">{pause_view(&pause, move |at| upcoming(clock, at))}</span>
                 {may_resume.then(|| resume(kind))}
             </div>
         }
@@ -78,7 +79,7 @@ fn lane_view(clock: Clock, lane: Lane, may_resume: bool) -> impl IntoView {
         view! {
             <div class="lane-pause">
                 {icon(Shape::Pause)}
-                <span class="min-w-0">{move || quota_text(&used_up, clock.now())}</span>
+                <span class="min-w-0">{quota_view(&used_up, move |at| upcoming(clock, at))}</span>
                 {may_resume.then(|| resume_agent(&agent))}
             </div>
         }

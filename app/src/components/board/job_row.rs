@@ -6,7 +6,7 @@ use crate::{
     components::{
         state::job_icon,
         time::{ago, elapsed},
-        words::{pull_request_name, repository_name, trigger_name},
+        words::{agent_title, pull_request_name, repository_name, trigger_name},
     },
     live::Clock,
     model::{Job, JobState, Timestamp},
@@ -23,12 +23,16 @@ pub fn job_row(clock: Clock, job: &Job, last_line: Option<String>) -> impl IntoV
         let name = pull_request_name(&address);
         view! { <a class="job-pull" href=address title="Pull request">{name}</a> }
     });
+    let agent = job.agent.as_deref().map(|agent| {
+        view! { <span class="job-agent">{agent_title(agent).to_owned()}</span> }
+    });
     view! {
         {job_icon(job)}
         <div class="job-main">
             <a class="job-title" href=format!("/jobs/{}", job.id)>{job.title.clone()}</a>
             <p class="job-meta">
                 <span class="job-source">{source_text(job)}</span>
+                {agent}
                 <span class="job-short">{job.id.short()}</span>
                 <span class="job-attempt">{attempt_text(job)}</span>
                 {pull_request}

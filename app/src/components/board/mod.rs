@@ -65,11 +65,11 @@ const fn heading(group: Group) -> &'static str {
     }
 }
 
-/// How many jobs a group has. The waiting ones are listed up to a bound and counted by the figures.
+/// How many jobs a group has. The waiting ones are listed up to a bound and counted by the figures, which know no filter.
 fn count(group: Group, board: &Board) -> String {
     let listed = group.jobs(board).len();
     match group {
-        Group::Waiting if board.figures.waiting as usize > listed => {
+        Group::Waiting if board.more_waiting && board.figures.waiting as usize > listed => {
             format!("{listed} of {}", board.figures.waiting)
         }
         Group::Finished => String::new(),
@@ -164,7 +164,7 @@ fn no_match() -> impl IntoView {
     }
 }
 
-/// The board before the first job: what to do, by hand and by program.
+/// The board before the first job: how to ask for one, by hand, on GitHub and by program.
 #[component]
 fn FirstJob() -> impl IntoView {
     let origin = RwSignal::new("http://127.0.0.1:7100".to_owned());
@@ -178,10 +178,16 @@ fn FirstJob() -> impl IntoView {
             <Mark />
             <h2>"Nothing flows yet"</h2>
             <p>
-                "A job runs a script in a fresh checkout of a repository, and you watch its output live. "
-                "Ask for one here, or from a program:"
+                "In a job an agent works on a prompt, or a script runs, in a fresh checkout of a repository. "
+                "You watch it live."
             </p>
             <p><a class="button" data-kind="primary" href="/new">{icon(Shape::Plus)}"New job"</a></p>
+            <p>
+                "Or ask in a comment on an issue or pull request, once "
+                <a class="link" href="/settings">"GitHub is connected"</a> ":"
+            </p>
+            {snippet("comment-example", "@millrace fix the flaky test")}
+            <p>"Or from a program:"</p>
             {snippet("curl-example", move || curl_example(&origin.read()))}
             <p class="hint">"The token comes from " <code>"millrace token create"</code> "."</p>
         </section>
@@ -190,7 +196,7 @@ fn FirstJob() -> impl IntoView {
 
 fn curl_example(origin: &str) -> String {
     format!(
-        "curl {origin}/api/jobs \\\n  -H \"Authorization: Bearer $MILLRACE_TOKEN\" \\\n  --json '{{\n    \"kind\": \"command\",\n    \
-         \"repository\": \"https://github.com/rust-lang/log\",\n    \"script\": \"cargo test\"\n  }}'"
+        "curl {origin}/api/jobs \\\n  -H \"Authorization: Bearer $MILLRACE_TOKEN\" \\\n  --json '{{\n    \"kind\": \"agent\",\n    \
+         \"repository\": \"https://github.com/owner/name\",\n    \"prompt\": \"Fix the flaky test\"\n  }}'"
     )
 }

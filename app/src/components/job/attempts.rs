@@ -29,7 +29,7 @@ pub fn attempt_list(shown: Shown, clock: Clock) -> impl IntoView {
 }
 
 fn row(id: JobId, clock: Clock, attempt: &Attempt) -> impl IntoView + use<> {
-    let (shape, state, name) = attempt_shape(attempt.state);
+    let (shape, state, name) = attempt_shape(attempt);
     view! {
         <li>
             <a href=format!("/jobs/{id}?attempt={}", attempt.attempt)>

@@ -7,17 +7,23 @@ use crate::{
     components::{
         copy::copy_button,
         state::{job_icon, job_shape},
-        time::{ago, duration_text, elapsed, utc_text},
-        words::{outlook, pull_request_name, remaining, sentence, trigger_name},
+        time::{ago, duration_text, elapsed, upcoming, utc_text},
+        words::{outlook_parts, pull_request_name, remaining, sentence, trigger_name},
     },
     live::Clock,
-    model::{Attempt, Job, JobState, NewJob, Timestamp},
+    model::{Attempt, Job, JobState, Kind, NewJob, Timestamp},
 };
 
-pub fn facts(shown: Shown, clock: Clock, script: Option<String>, waiting: Children) -> impl IntoView {
+/// `asked` is the script or the prompt, by the job's kind.
+pub fn facts(shown: Shown, clock: Clock, asked: Option<String>, waiting: Children) -> impl IntoView {
     let job = shown.job;
-    let (title, short, copy_address) =
-        job.with_untracked(|job| (job.title.clone(), job.id.short(), copy_address(job, script.as_deref())));
+    let (title, short, kind, copy_address) = job.with_untracked(|job| {
+        (job.title.clone(), job.id.short(), job.kind, copy_address(job, asked.as_deref()))
+    });
+    let asked_name = match kind {
+        Kind::Agent => "Prompt",
+        Kind::Command => "Script",
+    };
 
     view! {
         <aside class="facts" aria-label="Facts">
@@ -34,7 +40,10 @@ pub fn facts(shown: Shown, clock: Clock, script: Option<String>, waiting: Childr
             <label class="facts-label" for="facts-toggle">"Details"</label>
             <div class="facts-more">
                 <dl>{move || details(clock, &job.read(), shown.attempts.read().last())}</dl>
-                {script.map(|script| view! { <h2>"Script"</h2><pre class="script" tabindex="0"><code>{script}</code></pre> })}
+                {asked.map(|text| view! {
+                    <h2>{asked_name}</h2>
+                    <pre class="script" data-kind=kind.as_str() tabindex="0"><code>{text}</code></pre>
+                })}
             </div>
         </aside>
     }
@@ -44,12 +53,10 @@ pub fn facts(shown: Shown, clock: Clock, script: Option<String>, waiting: Childr
 fn standing(clock: Clock, shown: Shown) -> impl IntoView {
     let job = shown.job.get();
     let (_, _, word) = job_shape(&job);
-    let next = move || {
-        let (now, usual) = (clock.now(), shown.usual_ms.get_value());
-        shown.job.with(|job| {
-            let remaining = now.and_then(|now| remaining(job, usual, now));
-            [Some(next_text(job, now)), remaining].into_iter().flatten().collect::<Vec<_>>().join(" ")
-        })
+    let (next, at) = next_parts(&job);
+    let left = move || {
+        let (now, usual) = (clock.now()?, shown.usual_ms.get_value());
+        shown.job.with(|job| remaining(job, usual, now)).map(|left| format!(" {left}"))
     };
     view! {
         <p class="standing-head">
@@ -60,19 +67,22 @@ fn standing(clock: Clock, shown: Shown) -> impl IntoView {
         {job.progress.filter(|_| job.state == JobState::Running).map(|percent| view! {
             <progress class="progress" max="100" value=percent aria-label="Progress">{percent} " %"</progress>
         })}
-        <p class="standing-next">{next}</p>
+        <p class="standing-next">{next}{at.map(|at| (" ", upcoming(clock, at), "."))}{left}</p>
         {job.pull_request.map(|address| view! {
             <p><a href=address.clone()>"Pull request " {pull_request_name(&address)}</a></p>
         })}
     }
 }
 
-/// Why it failed, and what comes next.
-fn next_text(job: &Job, now: Option<Timestamp>) -> String {
-    match &job.error {
-        Some(error) if job.state != JobState::Running => format!("{} {}", sentence(error), outlook(job, now)),
-        _ => outlook(job, now),
-    }
+/// Why it failed, and what comes next, with the time that this ends with.
+fn next_parts(job: &Job) -> (String, Option<Timestamp>) {
+    let (next, at) = outlook_parts(job);
+    let error = job.error.as_deref().filter(|_| job.state != JobState::Running);
+    let text = match error {
+        Some(error) => format!("{} {next}", sentence(error)),
+        None => next,
+    };
+    (text, at)
 }
 
 fn details(clock: Clock, job: &Job, latest: Option<&Attempt>) -> impl IntoView + use<> {
@@ -130,13 +140,19 @@ fn lasted(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<String> {
     (millis >= 0).then(|| duration_text(millis))
 }
 
-/// Where a new job starts as a copy of this one.
-fn copy_address(job: &Job, script: Option<&str>) -> String {
+/// Where a new job starts as a copy of this one. It begins anew: it continues no conversation.
+fn copy_address(job: &Job, asked: Option<&str>) -> String {
+    let asked_as = |kind| asked.filter(|_| job.kind == kind).map(str::to_owned);
     NewJob {
+        kind: job.kind.to_string(),
         repository: job.repository.clone(),
         git_ref: job.git_ref.clone(),
-        script: script.map(str::to_owned),
+        script: asked_as(Kind::Command),
+        prompt: asked_as(Kind::Agent),
+        agent: job.agent.clone(),
+        model: job.model.clone(),
         priority: Some(job.priority.to_string()),
+        max_attempts: Some(job.max_attempts),
         ..NewJob::default()
     }
     .address()
@@ -144,8 +160,13 @@ fn copy_address(job: &Job, script: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use leptos_router::location::RequestUrl;
+
     use super::*;
-    use crate::model::sample;
+    use crate::{
+        model::{Priority, sample},
+        pages::draft_from,
+    };
 
     #[test]
     fn a_failure_says_why_and_what_can_be_done() {
@@ -155,18 +176,54 @@ mod tests {
             ..sample::job(1)
         };
         assert_eq!(
-            next_text(&job, None),
+            next_parts(&job).0,
             "The script ended with exit code 3. Nothing more happens unless somebody retries it."
         );
     }
 
     #[test]
     fn a_copy_takes_everything_that_was_asked_for() {
-        let job =
-            Job { repository: "/srv/a b".to_owned(), git_ref: Some("main".to_owned()), ..sample::job(1) };
-        let address = copy_address(&job, Some("a && b\n"));
-        for part in ["a%20b", "ref=main", "%26%26%20b%0A", "priority=normal"] {
-            assert!(address.contains(part), "{address} lacks {part}");
-        }
+        let script = Job {
+            repository: "/srv/a b".to_owned(),
+            git_ref: Some("main".to_owned()),
+            max_attempts: 3,
+            ..sample::job(1)
+        };
+        let expected = NewJob {
+            kind: "command".to_owned(),
+            repository: "/srv/a b".to_owned(),
+            git_ref: Some("main".to_owned()),
+            script: Some("a && b\n".to_owned()),
+            priority: Some("normal".to_owned()),
+            max_attempts: Some(3),
+            ..NewJob::default()
+        };
+        assert_eq!(draft_of_copy(&script, "a && b\n"), expected);
+
+        let agent = Job {
+            kind: Kind::Agent,
+            agent: Some("codex".to_owned()),
+            model: Some("a/b:c".to_owned()),
+            priority: Priority::High,
+            parent: Some(sample::job(2).id),
+            ..script
+        };
+        let expected = NewJob {
+            kind: "agent".to_owned(),
+            script: None,
+            prompt: Some("Why?\n- because & so".to_owned()),
+            agent: Some("codex".to_owned()),
+            model: Some("a/b:c".to_owned()),
+            priority: Some("high".to_owned()),
+            ..expected
+        };
+        assert_eq!(draft_of_copy(&agent, "Why?\n- because & so"), expected);
+    }
+
+    /// What the form is filled with that a copy leads to.
+    fn draft_of_copy(job: &Job, asked: &str) -> NewJob {
+        let address = RequestUrl::new(&copy_address(job, Some(asked))).parse().unwrap();
+        assert_eq!(address.path(), "/new");
+        draft_from(address.search_params())
     }
 }

@@ -26,7 +26,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loaded {
     pub job: Job,
-    pub script: Option<String>,
+    /// What was asked for: the script or the prompt, by the job's kind.
+    pub asked: Option<String>,
     pub attempts: Vec<Attempt>,
     pub usual_ms: Option<u64>,
     /// The attempt whose output this is; 0 before the first.
@@ -60,7 +61,7 @@ pub fn first_window(attempts: &[Attempt], attempt: u32) -> Window {
 #[island]
 pub fn JobView(loaded: Given<Loaded>, children: Children) -> impl IntoView {
     let Given(mut loaded) = loaded;
-    let (script, pinned, tab) = (loaded.script.take(), loaded.pinned, RwSignal::new(loaded.tab));
+    let (asked, pinned, tab) = (loaded.asked.take(), loaded.pinned, RwSignal::new(loaded.tab));
     let steps = std::mem::take(&mut loaded.steps);
     let shown = Shown::new(loaded);
     let state = LiveState::new();
@@ -68,7 +69,7 @@ pub fn JobView(loaded: Given<Loaded>, children: Children) -> impl IntoView {
     stream(shown, state, pinned);
 
     view! {
-        {facts(shown, clock, script, children)}
+        {facts(shown, clock, asked, children)}
         <div class="job-output">{tabs(shown, state, clock, pinned, tab, steps)}</div>
     }
 }

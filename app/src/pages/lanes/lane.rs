@@ -7,8 +7,9 @@ use crate::{
     api::PauseLane,
     components::{
         Shape, Tone, icon,
-        lane::{pause_text, quota_text, resume, resume_agent, slots},
+        lane::{pause_view, quota_view, resume, resume_agent, slots},
         notice,
+        time::due,
         words::sentence,
     },
     model::{Kind, Lane, Timestamp},
@@ -27,9 +28,10 @@ const PAUSES: [(u32, &str); 6] = [
 
 pub fn lane_card(lane: Lane, now: Timestamp) -> impl IntoView {
     let kind = lane.kind;
-    let pause = lane.pause.as_ref().map(|pause| pause_text(pause, Some(now)));
+    let pause = lane.pause.as_ref().map(|pause| pause_view(pause, move |at| due(at, now)));
     let quotas = lane.quotas.iter().map(|used_up| {
-        let text = format!("{} {}", quota_text(used_up, Some(now)), sentence(&used_up.reason));
+        let why = format!(" {}", sentence(&used_up.reason));
+        let text = (quota_view(used_up, move |at| due(at, now)), why);
         view! { {notice(Tone::Attention, text)} {resume_agent(&used_up.agent)} }
     });
     let quotas = quotas.collect_view();

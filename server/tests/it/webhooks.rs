@@ -422,8 +422,30 @@ async fn a_wrong_signature_is_refused_and_kept_within_bounds() {
     assert_eq!(all.len(), 30, "no more than that within a minute");
     assert!(all.iter().all(|delivery| delivery.verdict == Some(Verdict::BadSignature)));
     let detail = hub.app.get_json(&format!("/api/deliveries/{}", all[0].id)).await;
-    assert_eq!(detail["payload"].as_str().unwrap().len(), 64 << 10);
+    assert_eq!(detail["payload"].as_str().unwrap().len(), 2 << 10);
     assert_eq!(hub.app.post(&format!("/api/deliveries/{}/replay", all[0].id)).await.status(), 409);
+}
+
+#[tokio::test]
+async fn of_what_was_signed_wrongly_only_the_latest_is_kept() {
+    let hub = Hub::start().await;
+    sqlx::query(
+        "INSERT INTO deliveries (id, event, payload, verdict, received_at)
+         SELECT gen_random_uuid(), 'push', '', 'bad_signature', now() - interval '1 hour'
+         FROM generate_series(1, 1200)",
+    )
+    .execute(hub.app.db())
+    .await
+    .unwrap();
+    let post = hub.app.http.post(hub.app.url("/webhooks/github")).header("x-github-event", "fork");
+    assert_eq!(post.body("{}").send().await.unwrap().status(), 401);
+    let (kept, latest): (i64, i64) = sqlx::query_as(
+        "SELECT count(*), count(*) FILTER (WHERE event = 'fork') FROM deliveries WHERE verdict = 'bad_signature'",
+    )
+    .fetch_one(hub.app.db())
+    .await
+    .unwrap();
+    assert_eq!((kept, latest), (1_000, 1));
 }
 
 #[tokio::test]
@@ -436,6 +458,23 @@ async fn guessing_secrets_is_soon_refused() {
         statuses.push(post.send().await.unwrap().status().as_u16());
     }
     assert_eq!(statuses, [401, 401, 401, 429]);
+}
+
+#[tokio::test]
+async fn bad_signatures_of_others_keep_out_nothing_that_is_signed() {
+    let hub = Hub::with(&[("MILLRACE_LIMITS__FAILED_SIGN_INS_PER_MINUTE", "10")]).await;
+    hub.settled().await;
+    for number in 1..=50 {
+        let post =
+            hub.app.http.post(hub.app.url("/webhooks/github")).header("x-hub-signature-256", "sha256=00");
+        let expected = if number <= 10 { 401 } else { 429 };
+        assert_eq!(post.send().await.unwrap().status(), expected, "the {number}th");
+    }
+    assert_eq!(hub.deliver_new("push", &json!({})).await.status(), 202);
+    let wrong = |delivery: &app::model::Delivery| delivery.verdict == Some(Verdict::BadSignature);
+    assert_eq!(hub.settled().await.into_iter().filter(wrong).count(), 10, "what is refused is not kept");
+    let sign_in = Browser::new(&hub.app).sign_in("nonsense").await;
+    assert_eq!(sign_in.status(), 303, "signing in has a count of its own");
 }
 
 #[tokio::test]

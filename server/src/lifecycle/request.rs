@@ -8,6 +8,7 @@ use url::Url;
 use crate::{
     config::{Config, LimitsConfig, LocalRepositories, is_local},
     db::{Conversation, NewJobRow, idempotency::RequestDigest},
+    github::is_ref_name,
 };
 
 /// The longest heading of a job, in characters.
@@ -292,17 +293,9 @@ fn scp_like(account_and_host: &str, path: &str) -> bool {
         && !path.starts_with(['-', ':'])
 }
 
-/// A branch, tag or commit that git takes as a name. The rules are those of `git check-ref-format`.
+/// A branch, tag or commit that git takes as a name.
 fn git_ref(text: &str) -> Result<String, ApiError> {
-    let forbidden = |char: char| char.is_control() || " ~^:?*[\\".contains(char);
-    let fits = text.len() <= 255
-        && !text.starts_with(['-', '/', '.'])
-        && !text.ends_with(['/', '.'])
-        && !text.ends_with(".lock")
-        && !text.contains(forbidden)
-        && ["..", "//", "@{", "/."].iter().all(|part| !text.contains(part))
-        && text != "@";
-    if fits {
+    if is_ref_name(text) {
         Ok(text.to_owned())
     } else {
         Err(ApiError::invalid("ref", format!("`{text}` cannot be the name of a branch, a tag or a commit.")))

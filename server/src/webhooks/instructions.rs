@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::failure::Failure;
 use crate::github::{
-    Client, RepositoryName,
+    BranchName, Client, RepositoryName,
     mention::{Ask, Mistake},
 };
 
@@ -17,7 +17,7 @@ pub(super) struct Instructions {
     agent: Option<String>,
     model: Option<String>,
     priority: Option<Priority>,
-    base: Option<String>,
+    base: Option<BranchName>,
 }
 
 impl Instructions {
@@ -60,9 +60,10 @@ mod tests {
     fn the_file_says_what_nobody_asked_for() {
         let text = "agent = \"codex\"\nmodel = \"m\"\npriority = \"low\"\nbase = \"next\"\n";
         let file = Instructions::parse(text).unwrap();
-        let filled = file.clone().fill(Ask { base: Some("main".to_owned()), ..Ask::default() });
+        let base = BranchName::try_from("main".to_owned()).unwrap();
+        let filled = file.clone().fill(Ask { base: Some(base.clone()), ..Ask::default() });
         assert_eq!((filled.agent.as_deref(), filled.model.as_deref()), (Some("codex"), Some("m")));
-        assert_eq!((filled.priority, filled.base.as_deref()), (Some(Priority::Low), Some("main")));
+        assert_eq!((filled.priority, filled.base), (Some(Priority::Low), Some(base)));
         let other = file.fill(Ask { agent: Some("claude".to_owned()), ..Ask::default() });
         assert_eq!((other.agent.as_deref(), other.model), (Some("claude"), None));
         assert_eq!(Instructions::parse("").unwrap(), Instructions::default());
@@ -75,6 +76,7 @@ mod tests {
             ("priority = \"urgent\"", "urgent"),
             ("agent = ", "line 1"),
             ("[jobs]", "jobs"),
+            ("base = \"pull/7/head\"", "name of a branch"),
         ] {
             let Mistake(mistake) = Instructions::parse(text).unwrap_err();
             assert!(mistake.contains(word) && mistake.starts_with("`.millrace.toml`"), "{mistake}");

@@ -18,7 +18,7 @@ use crate::{
         deliveries, github_threads, people,
     },
     github::{
-        Client,
+        BranchName, Client,
         event::{Branches, Check, Thread, ThreadKind, What},
         mention::Ask,
     },
@@ -121,7 +121,9 @@ impl Webhooks {
         };
         let place = match &thread.kind {
             ThreadKind::Issue => {
-                Place { git_ref: ask.base.clone(), base: ask.base.clone(), ..Place::default() }
+                // In full, so that git finds a branch of that name or nothing.
+                let git_ref = ask.base.as_ref().map(BranchName::full);
+                Place { git_ref, base: ask.base.as_ref().map(BranchName::to_string), ..Place::default() }
             }
             ThreadKind::Pull(branches) => {
                 let branches = match branches {

@@ -296,6 +296,8 @@ async fn mistakes_are_told_in_words() {
         ("@millrace priority=urgent go", "`urgent` is not one of"),
         ("@millrace agent=nobody go", "`agent`: `nobody` is not one of"),
         ("@millrace base=a..b go", "`base`: `a..b` cannot be"),
+        ("@millrace base=refs/pull/7/head go", "`base`: `refs/pull/7/head` cannot be"),
+        ("@millrace base=pull/7/head go", "`base`: `pull/7/head` cannot be"),
     ] {
         let delivery = hub.comment(issue, "ada", body).await;
         assert_eq!(delivery.verdict, Some(Verdict::Answered), "{body}: {delivery:?}");

@@ -149,6 +149,13 @@ impl JobRequest {
         Self { branch: Some(branch), ..self }
     }
 
+    /// The job has a title of somebody's own; one that says nothing changes nothing.
+    pub fn called(self, text: &str) -> Self {
+        let line: String = text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+        let title = shortened(line.trim());
+        if title.is_empty() { self } else { Self { title, ..self } }
+    }
+
     pub fn row(&self, id: JobId, person: &Person) -> NewJobRow {
         let (agent, model, script, prompt) = match &self.work {
             Work::Command { script } => (None, None, Some(script.clone()), None),
@@ -328,6 +335,10 @@ fn title(script: &str) -> String {
     let lines = script.lines().map(str::trim);
     let line = lines.clone().find(|line| !line.is_empty() && !line.starts_with('#'));
     let line = line.or_else(|| lines.clone().find(|line| !line.is_empty())).unwrap_or_default();
+    shortened(line)
+}
+
+fn shortened(line: &str) -> String {
     if line.chars().count() <= TITLE_CHARS {
         return line.to_owned();
     }

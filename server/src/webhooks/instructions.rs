@@ -1,4 +1,4 @@
-//! What a repository says about its jobs: `.millrace.toml` at its default branch.
+//! What a repository says about its jobs, at its default branch: `.millrace.toml` to Millrace, `AGENTS.md` to agents.
 
 use app::model::Priority;
 use serde::Deserialize;
@@ -10,6 +10,15 @@ use crate::github::{
 };
 
 const FILE: &str = ".millrace.toml";
+const FOR_AGENTS: &str = "AGENTS.md";
+
+/// What the repository tells every agent.
+pub(super) async fn for_agents(
+    client: &Client,
+    repository: &RepositoryName,
+) -> Result<Option<String>, Failure> {
+    Ok(client.file(repository, FOR_AGENTS).await?)
+}
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -247,6 +247,7 @@ async fn a_label_and_an_assignment_ask_once() {
     hub.world().label(ORCHARD, issue, "millrace", "grace");
     let detail = hub.job_of(&hub.last().await).await;
     assert!(detail.prompt.unwrap().contains("> They should be sweet."));
+    assert_eq!(detail.job.title, "The apples are sour");
     hub.world().assign(ORCHARD, issue, "mill", "ada");
     assert_eq!(hub.last().await.verdict, Some(Verdict::Duplicate));
     assert_eq!(hub.jobs().await, 1);
@@ -316,7 +317,10 @@ async fn the_repository_says_what_nobody_asked_for() {
         "Configure",
         &[(".millrace.toml", "agent = \"codex\"\npriority = \"low\"\n")],
     );
-    let job = hub.job_of(&hub.comment(issue, "ada", "@millrace go").await).await.job;
+    hub.world().commit(ORCHARD, "main", "Tell agents", &[("AGENTS.md", "# Rules\n\nTaste each apple.\n")]);
+    let detail = hub.job_of(&hub.comment(issue, "ada", "@millrace go").await).await;
+    assert!(detail.prompt.unwrap().contains("> Taste each apple.\n"));
+    let job = detail.job;
     assert_eq!((job.agent.as_deref(), job.priority.as_str()), (Some("codex"), "low"));
 
     hub.world().commit(ORCHARD, "main", "Break it", &[(".millrace.toml", "agent = \"codex\"\nagnet = 1\n")]);
@@ -349,8 +353,12 @@ async fn work_on_somebodys_pull_request_goes_to_its_branch() {
     assert!(detail.prompt.unwrap().contains("> +sweet"));
     assert_eq!((detail.job.parent, detail.job.branch.as_deref()), (Some(job.id), Some("pears")));
 
+    hub.world().review(ORCHARD, pull, "grace", "The core is *bitter*.", "commented");
     hub.world().review(ORCHARD, pull, "ada", "@millrace and the docs", "commented");
-    assert_eq!(hub.last().await.verdict, Some(Verdict::Ran));
+    let prompt = hub.job_of(&hub.last().await).await.prompt.unwrap();
+    assert!(prompt.contains(", in a review:\n\n> The core is *bitter*.\n"), "{prompt}");
+    assert!(prompt.contains("> +sweet"), "earlier remarks come with their lines: {prompt}");
+    assert_eq!(prompt.matches("and the docs").count(), 2, "as the request and as the review: {prompt}");
     hub.world().review(ORCHARD, pull, "ada", "Not like this.", "changes_requested");
     assert_eq!(hub.last().await.verdict, Some(Verdict::NotForUs), "it is somebody else's");
 }

@@ -76,7 +76,7 @@ impl Webhooks {
         if !is_own || !head.name.starts_with(OWN_BRANCHES) {
             return Ok(None);
         }
-        Ok(github_threads::of_branch(db, &self.connection.address_of(case.repository), &head.name).await?)
+        Ok(github_threads::of_branch(db, case.repository, &head.name).await?)
     }
 
     async fn reader(&self, case: &Case<'_>) -> Result<Client, Failure> {
@@ -262,8 +262,7 @@ impl Webhooks {
         let Some(branch) = check.branch().filter(|branch| branch.starts_with(OWN_BRANCHES)) else {
             return not_for_us("The branch is not Millrace's.");
         };
-        let address = self.connection.address_of(case.repository);
-        let Some(first) = github_threads::of_branch(db, &address, branch).await? else {
+        let Some(first) = github_threads::of_branch(db, case.repository, branch).await? else {
             return not_for_us("The branch is not Millrace's.");
         };
         let Some(OwnedJob { job: last, owner: Some(owner) }) = github_threads::last_job(db, first).await?

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use app::model::{JobState, Role, Trigger, Verdict};
 use futures::future::join_all;
-use millrace::db::deliveries;
+use millrace::db::{deliveries, github_threads};
 use millrace_fake_github::RateLimit;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -388,6 +388,10 @@ async fn a_failed_check_starts_one_more_round_and_not_for_ever() {
     hub.world().open_pull(ORCHARD, "mill", "Sweet apples", "", "millrace/x", "main");
     let head = || hub.world().branch(ORCHARD, "millrace/x").unwrap();
 
+    // As the dashboard knows it.
+    let address = format!("{}/Ada/Orchard", hub.github.url());
+    let rename = sqlx::query("UPDATE jobs SET repository = $2 WHERE id = $1");
+    rename.bind(job.id.as_uuid()).bind(address).execute(hub.app.db()).await.unwrap();
     hub.world().complete_check(ORCHARD, &head(), "test", "success", "ci");
     assert_eq!(hub.last().await.verdict, Some(Verdict::NotForUs));
     let mut last = job.id;
@@ -408,6 +412,8 @@ async fn a_failed_check_starts_one_more_round_and_not_for_ever() {
         // While that job is there, other checks of the same commit ask for nothing.
         hub.world().complete_check(ORCHARD, &head(), "lint", "timed_out", "ci");
         assert_eq!(hub.verdicts("check_run").await[0], Verdict::Duplicate);
+        let rounds = github_threads::traffic(hub.app.db(), job.id).await.unwrap().check_rounds;
+        assert_eq!(rounds, round, "what made no job is no round");
         hub.app.cancel(last).await;
         hub.world().push(ORCHARD, "millrace/x", "mill", "Try", &[("x", &round.to_string())]);
     }

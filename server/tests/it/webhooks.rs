@@ -218,6 +218,24 @@ async fn bots_ask_only_when_they_are_listed() {
 }
 
 #[tokio::test]
+async fn an_app_in_somebodys_name_asks_only_when_it_is_listed() {
+    let hub = Hub::with(&[("MILLRACE_GITHUB__BOTS", "helper[bot]")]).await;
+    hub.issue();
+    hub.settled().await;
+    for (id, slug, login, verdict) in [
+        (1, "helper", "ada", Verdict::Ran),
+        (2, "other", "ada", Verdict::NotAllowed),
+        (3, "helper", "eve", Verdict::NotAllowed),
+    ] {
+        let mut event = comment_event(id, login, "@millrace go");
+        event["comment"]["performed_via_github_app"] = json!({ "id": 3, "slug": slug });
+        hub.deliver_new("issue_comment", &event).await;
+        assert_eq!(hub.last().await.verdict, Some(verdict), "{slug} for {login}");
+    }
+    assert_eq!(hub.jobs().await, 1);
+}
+
+#[tokio::test]
 async fn one_thread_is_one_conversation_in_order() {
     let hub = Hub::start().await;
     let issue = hub.issue();

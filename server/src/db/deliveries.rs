@@ -15,6 +15,8 @@ const LEVEL: i32 = 1;
 const LARGEST: usize = 25 << 20;
 /// Days after which those are deleted that anybody could have sent.
 const BAD_DAYS: i32 = 7;
+/// How many of those are kept.
+const MOST_BAD: i64 = 1_000;
 
 /// A delivery as it came.
 #[derive(Clone, Debug)]
@@ -278,6 +280,18 @@ pub async fn delete_old(db: impl PgExecutor<'_>, older_than: Option<Duration>) -
     .execute(db)
     .await?;
     Ok(deleted.rows_affected())
+}
+
+/// Deletes the oldest of those that anybody could have sent, where there are too many of them.
+pub async fn delete_surplus(db: impl PgExecutor<'_>) -> Result<()> {
+    sqlx::query!(
+        "DELETE FROM deliveries WHERE id IN (
+             SELECT id FROM deliveries WHERE verdict = 'bad_signature' ORDER BY received_at DESC, id DESC OFFSET $1)",
+        MOST_BAD,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 struct Row {

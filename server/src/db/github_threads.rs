@@ -27,12 +27,18 @@ pub async fn find(
     Ok(thread.map(JobId::from_uuid))
 }
 
-/// The first job of the conversation whose work is on a branch of the repository that jobs know by `address`.
-pub async fn of_branch(db: impl PgExecutor<'_>, address: &str, branch: &str) -> Result<Option<JobId>> {
+/// The first job of the conversation whose work is on a branch of the repository. Jobs may know that by several addresses,
+/// their answers by its name.
+pub async fn of_branch(
+    db: impl PgExecutor<'_>,
+    repository: &RepositoryName,
+    branch: &str,
+) -> Result<Option<JobId>> {
     let thread = sqlx::query_scalar!(
-        r#"SELECT coalesce(thread_id, id) AS "thread!" FROM jobs
-           WHERE repository = $1 AND branch = $2 AND agent IS NOT NULL ORDER BY id DESC LIMIT 1"#,
-        address,
+        r#"SELECT coalesce(thread_id, id) AS "thread!" FROM jobs JOIN github_answers ON job_id = jobs.id
+           WHERE lower(github_answers.repository) = lower($1) AND branch = $2 AND agent IS NOT NULL
+           ORDER BY id DESC LIMIT 1"#,
+        repository.as_str(),
         branch,
     )
     .fetch_optional(db)
@@ -113,7 +119,7 @@ pub async fn traffic(db: impl PgExecutor<'_>, thread: JobId) -> Result<Traffic> 
     let row = sqlx::query!(
         r#"WITH known AS (
                SELECT id, created_at, EXISTS (
-                   SELECT FROM deliveries WHERE job_id = jobs.id AND event = 'check_run') AS is_round
+                   SELECT FROM deliveries WHERE job_id = jobs.id AND event = 'check_run' AND verdict = 'ran') AS is_round
                FROM jobs WHERE id = $1 OR thread_id = $1
            )
            SELECT count(*) AS "in_all!", count(*) FILTER (WHERE created_at > now() - interval '1 hour') AS "within_hour!",

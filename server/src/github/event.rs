@@ -11,6 +11,8 @@ pub struct Event {
     pub repository: Option<Repository>,
     /// Who did it.
     pub sender: Option<Account>,
+    /// The slug of the App that wrote it in the sender's name.
+    pub via: Option<String>,
     pub what: What,
 }
 
@@ -238,6 +240,7 @@ struct Subject {
     body: String,
     user: Option<Account>,
     comments: Option<u64>,
+    performed_via_github_app: Option<App>,
     /// Of an issue that is a pull request.
     pull_request: Option<serde::de::IgnoredAny>,
     head: Option<Branch>,
@@ -254,6 +257,7 @@ struct Remark {
     #[serde(default, deserialize_with = "text")]
     diff_hunk: String,
     line: Option<u64>,
+    performed_via_github_app: Option<App>,
 }
 
 #[derive(Deserialize)]
@@ -277,9 +281,10 @@ impl Event {
     /// that is not what GitHub's documentation says.
     pub fn parse(name: &str, body: &[u8]) -> serde_json::Result<Self> {
         let mut payload: Payload = serde_json::from_slice(body)?;
+        let via = payload.via();
         let what = payload.take(name).unwrap_or(What::Other);
         let Payload { action, repository, sender, .. } = payload;
-        Ok(Self { action, repository, sender, what })
+        Ok(Self { action, repository, sender, via, what })
     }
 
     /// The issue or pull request that it belongs to.
@@ -312,6 +317,18 @@ impl Event {
 }
 
 impl Payload {
+    /// Of an issue GitHub says which App opened it, whatever has happened to it since.
+    fn via(&self) -> Option<String> {
+        let app = match &self.comment {
+            Some(comment) => comment.performed_via_github_app.as_ref(),
+            None if self.action.as_deref() == Some("opened") => {
+                self.issue.as_ref().or(self.pull_request.as_ref())?.performed_via_github_app.as_ref()
+            }
+            None => None,
+        };
+        app.map(|app| app.slug.clone())
+    }
+
     fn take(&mut self, name: &str) -> Option<What> {
         let action = self.action.as_deref().unwrap_or_default();
         Some(match (name, action) {
@@ -368,7 +385,7 @@ impl Payload {
     }
 
     fn comment(&mut self) -> Option<(Comment, Option<Lines>)> {
-        let Remark { id, body, user, path, diff_hunk, line } = self.comment.take()?;
+        let Remark { id, body, user, path, diff_hunk, line, .. } = self.comment.take()?;
         let author = user.map(|user| user.login).unwrap_or_default();
         let lines = path.map(|path| Lines { path, diff_hunk, line });
         Some((Comment { id, body, author, before: None }, lines))
@@ -402,6 +419,19 @@ mod tests {
         let What::Comment { thread, comment } = event.what else { panic!("{event:?}") };
         assert_eq!((thread.title.as_str(), thread.body.as_str(), thread.is_pull()), ("Apples", "", false));
         assert_eq!((comment.author.as_str(), comment.before), ("ada", None));
+    }
+
+    #[test]
+    fn what_an_app_wrote_for_somebody_names_the_app() {
+        let app = json!({ "id": 3, "slug": "helper" });
+        let comment = json!({ "id": 5, "body": "x", "performed_via_github_app": app });
+        let fields = json!({ "action": "created", "issue": issue(), "comment": comment });
+        assert_eq!(parse("issue_comment", fields).via.as_deref(), Some("helper"));
+        let mut opened = issue();
+        opened["performed_via_github_app"] = app;
+        let event = |action: &str| parse("issues", json!({ "action": action, "issue": opened }));
+        assert_eq!(event("opened").via.as_deref(), Some("helper"));
+        assert_eq!(event("assigned").via, None, "somebody else may do that");
     }
 
     #[test]

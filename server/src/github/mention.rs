@@ -8,6 +8,8 @@ use std::ops::Range;
 use app::model::Priority;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
+use super::BranchName;
+
 /// What was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mention {
@@ -22,7 +24,7 @@ pub struct Ask {
     pub model: Option<String>,
     pub priority: Option<Priority>,
     /// The branch to begin from.
-    pub base: Option<String>,
+    pub base: Option<BranchName>,
     /// Markdown as it was written; empty when nothing follows.
     pub prompt: String,
 }
@@ -132,7 +134,12 @@ fn take(ask: &mut Ask, name: &str, value: &str) -> Result<(), Mistake> {
     let given_twice = match name {
         "agent" => ask.agent.replace(value.to_owned()).is_some(),
         "model" => ask.model.replace(value.to_owned()).is_some(),
-        "base" => ask.base.replace(value.to_owned()).is_some(),
+        "base" => {
+            let base = BranchName::try_from(value.to_owned()).map_err(|error| {
+                Mistake(format!("`base`: {error}. Write the plain name of one: `base=main`."))
+            })?;
+            ask.base.replace(base).is_some()
+        }
         "priority" => {
             let priority = value.parse().map_err(|error| Mistake(format!("{error}.")))?;
             ask.priority.replace(priority).is_some()
@@ -223,7 +230,7 @@ mod tests {
             agent: Some("codex".to_owned()),
             model: Some("o/x:1".to_owned()),
             priority: Some(Priority::High),
-            base: Some("release/2".to_owned()),
+            base: Some(BranchName::try_from("release/2".to_owned()).unwrap()),
             prompt: "do a=b".to_owned(),
         };
         assert_eq!(asked, Some(Ok(Mention::Ask(ask))));
@@ -236,6 +243,9 @@ mod tests {
         assert!(mistake("@millrace priority=urgent x").contains("`urgent` is not one of critical, high"));
         assert!(mistake("@millrace agent= codex x").contains("no value"));
         assert!(mistake("@millrace agent=a agent=b x").contains("twice"));
+        for base in ["refs/pull/7/head", "pull/7/head", "a..b", "-x"] {
+            assert!(mistake(&format!("@millrace base={base} x")).contains("name of a branch"), "{base}");
+        }
     }
 
     #[test]

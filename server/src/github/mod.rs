@@ -1,6 +1,7 @@
 //! GitHub as it is, without anything of Millrace's: what it sends, what it can be asked, and who may ask.
 
 mod app_auth;
+mod branch;
 mod client;
 pub mod event;
 pub mod manifest;
@@ -10,6 +11,7 @@ mod repository;
 pub mod signature;
 
 pub use app_auth::{AppInstallation, AppKey, InstallationToken, KeyError, Permissions};
+pub use branch::{BranchName, is_ref_name};
 pub use client::{
     Annotation, CheckRun, Client, Comment, Conclusion, GitHub, GitHubError, HookDelivery, NewPull, Pull,
     PullState, RateLimit, Reacted, Said,

@@ -64,6 +64,7 @@ impl Problem {
     pub(super) fn too_many(limit: &'static str, seconds: u64) -> Self {
         let what = match limit {
             "failed-sign-ins" => "Too many attempts from your address to prove who it is have failed.",
+            "bad-signatures" => "Too many deliveries from your address were signed wrongly.",
             _ => "That was too many requests within a minute.",
         };
         let wait = if seconds == 1 { "a second".to_owned() } else { format!("{seconds} seconds") };

@@ -34,15 +34,25 @@ pub(super) struct NotAuthenticated;
 pub(super) struct Limits {
     requests: Option<Limiter>,
     failures: Limiter,
+    bad_signatures: Limiter,
 }
 
 impl Limits {
     pub(super) fn new(config: &LimitsConfig) -> Arc<Self> {
         let requests = Some(config.requests_per_minute).filter(|quota| *quota > 0);
+        let failures = config.failed_sign_ins_per_minute.get();
         Arc::new(Self {
             requests: requests.map(|quota| Limiter::new("requests", quota)),
-            failures: Limiter::new("failed-sign-ins", config.failed_sign_ins_per_minute.get()),
+            failures: Limiter::new("failed-sign-ins", failures),
+            bad_signatures: Limiter::new("bad-signatures", failures),
         })
+    }
+
+    /// Counts a delivery whose signature is wrong. An answer: its address has sent too many. What is signed is never
+    /// counted and never refused: others may send from the address that GitHub's deliveries come through.
+    pub(super) fn bad_signature(&self, from: Option<&ClientAddress>) -> Option<Response> {
+        let standing = self.bad_signatures.take(key_of(from));
+        standing.is_refused.then(|| refused(&self.bad_signatures, standing))
     }
 }
 
@@ -96,7 +106,11 @@ fn token_of(headers: &HeaderMap) -> Option<SecretHash> {
 }
 
 fn address_of(request: &Request) -> Key {
-    match request.extensions().get::<ClientAddress>().map(|address| address.ip) {
+    key_of(request.extensions().get())
+}
+
+fn key_of(address: Option<&ClientAddress>) -> Key {
+    match address.map(|address| address.ip) {
         // Whoever has one address of version 6 has the whole network of it.
         Some(IpAddr::V6(ip)) => Key::Address(Ipv6Addr::from_bits(ip.to_bits() & (!0 << 64)).into()),
         Some(ip) => Key::Address(ip),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
     middleware,
     routing::{MethodFilter, get, on, post},
@@ -50,7 +50,7 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .method_not_allowed_fallback(rest::wrong_method)
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(webhooks::MOST_BYTES))
-        .layer(middleware::from_fn_with_state(Arc::clone(&limits), limit::failures))
+        .layer(Extension(Arc::clone(&limits)))
         .layer(middleware::from_fn(metrics::measure))
         .layer(TraceLayer::new_for_http())
         .with_state(Arc::clone(&server));

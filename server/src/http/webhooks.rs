@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use app::model::{ApiError, DeliveryId, Verdict};
 use axum::{
+    Extension,
     body::Bytes,
     extract::{FromRequest as _, Request, State},
     http::{HeaderMap, StatusCode},
@@ -13,7 +14,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::error::Problem;
+use super::{address::ClientAddress, error::Problem, limit::Limits};
 use crate::{
     backend::Server,
     connection::ConnectionError,
@@ -27,13 +28,18 @@ use crate::{
 
 /// What GitHub sends at most.
 pub(super) const MOST_BYTES: usize = 25 << 20;
-/// How many deliveries with a wrong signature are kept within a minute, and how much of each.
+/// How many deliveries with a wrong signature are kept within a minute, and how much of each: enough to tell who sent it.
 const REFUSED_PER_MINUTE: i64 = 30;
-const REFUSED_BYTES: usize = 64 << 10;
+const REFUSED_BYTES: usize = 2 << 10;
 
 /// Takes a delivery of a webhook.
-pub(super) async fn github(State(server): State<Arc<Server>>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn github(
+    State(server): State<Arc<Server>>,
+    Extension(limits): Extension<Arc<Limits>>,
+    request: Request,
+) -> Result<Response, Problem> {
     let headers = request.headers().clone();
+    let from = request.extensions().get::<ClientAddress>().copied();
     let Ok(body) = Bytes::from_request(request, &()).await else {
         return Err(Problem::webhook_too_large());
     };
@@ -49,6 +55,9 @@ pub(super) async fn github(State(server): State<Arc<Server>>, request: Request) 
     let event = header(&headers, "x-github-event").unwrap_or_default();
     let signature = headers.get(SIGNATURE).map(|value| value.as_bytes());
     if !signature.is_some_and(|signature| secrets.iter().any(|secret| is_signed(secret, &body, signature))) {
+        if let Some(refusal) = limits.bad_signature(from.as_ref()) {
+            return Ok(refusal);
+        }
         let detail = match signature {
             None => "It carries no signature. Give the webhook a secret, the same one as Millrace has.",
             Some(_) => "It was signed with another secret, or changed on the way.",
@@ -63,6 +72,7 @@ pub(super) async fn github(State(server): State<Arc<Server>>, request: Request) 
             detail,
         )
         .await?;
+        deliveries::delete_surplus(server.lifecycle.db()).await.map_err(away)?;
         return Err(Problem::wrong_signature(detail));
     }
     accept(&server, &headers, event, &body).await

@@ -8,6 +8,7 @@ use url::Url;
 use crate::{
     config::{Config, LimitsConfig, LocalRepositories, is_local},
     db::{Conversation, NewJobRow, idempotency::RequestDigest},
+    github::is_ref_name,
 };
 
 /// The longest heading of a job, in characters.
@@ -146,6 +147,13 @@ impl JobRequest {
     /// The job works on a branch that is there already, and publishes to it.
     pub fn on_branch(self, branch: String) -> Self {
         Self { branch: Some(branch), ..self }
+    }
+
+    /// The job has a title of somebody's own; one that says nothing changes nothing.
+    pub fn called(self, text: &str) -> Self {
+        let line: String = text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+        let title = shortened(line.trim());
+        if title.is_empty() { self } else { Self { title, ..self } }
     }
 
     pub fn row(&self, id: JobId, person: &Person) -> NewJobRow {
@@ -292,17 +300,9 @@ fn scp_like(account_and_host: &str, path: &str) -> bool {
         && !path.starts_with(['-', ':'])
 }
 
-/// A branch, tag or commit that git takes as a name. The rules are those of `git check-ref-format`.
+/// A branch, tag or commit that git takes as a name.
 fn git_ref(text: &str) -> Result<String, ApiError> {
-    let forbidden = |char: char| char.is_control() || " ~^:?*[\\".contains(char);
-    let fits = text.len() <= 255
-        && !text.starts_with(['-', '/', '.'])
-        && !text.ends_with(['/', '.'])
-        && !text.ends_with(".lock")
-        && !text.contains(forbidden)
-        && ["..", "//", "@{", "/."].iter().all(|part| !text.contains(part))
-        && text != "@";
-    if fits {
+    if is_ref_name(text) {
         Ok(text.to_owned())
     } else {
         Err(ApiError::invalid("ref", format!("`{text}` cannot be the name of a branch, a tag or a commit.")))
@@ -335,6 +335,10 @@ fn title(script: &str) -> String {
     let lines = script.lines().map(str::trim);
     let line = lines.clone().find(|line| !line.is_empty() && !line.starts_with('#'));
     let line = line.or_else(|| lines.clone().find(|line| !line.is_empty())).unwrap_or_default();
+    shortened(line)
+}
+
+fn shortened(line: &str) -> String {
     if line.chars().count() <= TITLE_CHARS {
         return line.to_owned();
     }

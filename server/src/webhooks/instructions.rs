@@ -1,15 +1,24 @@
-//! What a repository says about its jobs: `.millrace.toml` at its default branch.
+//! What a repository says about its jobs, at its default branch: `.millrace.toml` to Millrace, `AGENTS.md` to agents.
 
 use app::model::Priority;
 use serde::Deserialize;
 
 use super::failure::Failure;
 use crate::github::{
-    Client, RepositoryName,
+    BranchName, Client, RepositoryName,
     mention::{Ask, Mistake},
 };
 
 const FILE: &str = ".millrace.toml";
+const FOR_AGENTS: &str = "AGENTS.md";
+
+/// What the repository tells every agent.
+pub(super) async fn for_agents(
+    client: &Client,
+    repository: &RepositoryName,
+) -> Result<Option<String>, Failure> {
+    Ok(client.file(repository, FOR_AGENTS).await?)
+}
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -17,7 +26,7 @@ pub(super) struct Instructions {
     agent: Option<String>,
     model: Option<String>,
     priority: Option<Priority>,
-    base: Option<String>,
+    base: Option<BranchName>,
 }
 
 impl Instructions {
@@ -60,9 +69,10 @@ mod tests {
     fn the_file_says_what_nobody_asked_for() {
         let text = "agent = \"codex\"\nmodel = \"m\"\npriority = \"low\"\nbase = \"next\"\n";
         let file = Instructions::parse(text).unwrap();
-        let filled = file.clone().fill(Ask { base: Some("main".to_owned()), ..Ask::default() });
+        let base = BranchName::try_from("main".to_owned()).unwrap();
+        let filled = file.clone().fill(Ask { base: Some(base.clone()), ..Ask::default() });
         assert_eq!((filled.agent.as_deref(), filled.model.as_deref()), (Some("codex"), Some("m")));
-        assert_eq!((filled.priority, filled.base.as_deref()), (Some(Priority::Low), Some("main")));
+        assert_eq!((filled.priority, filled.base), (Some(Priority::Low), Some(base)));
         let other = file.fill(Ask { agent: Some("claude".to_owned()), ..Ask::default() });
         assert_eq!((other.agent.as_deref(), other.model), (Some("claude"), None));
         assert_eq!(Instructions::parse("").unwrap(), Instructions::default());
@@ -75,6 +85,7 @@ mod tests {
             ("priority = \"urgent\"", "urgent"),
             ("agent = ", "line 1"),
             ("[jobs]", "jobs"),
+            ("base = \"pull/7/head\"", "name of a branch"),
         ] {
             let Mistake(mistake) = Instructions::parse(text).unwrap_err();
             assert!(mistake.contains(word) && mistake.starts_with("`.millrace.toml`"), "{mistake}");

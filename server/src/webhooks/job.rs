@@ -4,7 +4,7 @@ use app::model::{ApiError, Job, JobId, NewJob, Person, Trigger, Verdict};
 
 use super::{
     Failure, Settled, Webhooks,
-    instructions::Instructions,
+    instructions::{self, Instructions},
     judge::Case,
     prompt::{self, Material},
     wish::Reason,
@@ -18,7 +18,7 @@ use crate::{
         deliveries, github_threads, people,
     },
     github::{
-        Client,
+        BranchName, Client,
         event::{Branches, Check, Thread, ThreadKind, What},
         mention::Ask,
     },
@@ -44,6 +44,8 @@ struct Place {
 /// A job that is about to be made.
 struct Plan<'a> {
     person: &'a Person,
+    /// What to call it, where that is not how the request begins.
+    title: Option<String>,
     request: String,
     ask: Ask,
     place: Place,
@@ -74,7 +76,7 @@ impl Webhooks {
         if !is_own || !head.name.starts_with(OWN_BRANCHES) {
             return Ok(None);
         }
-        Ok(github_threads::of_branch(db, &self.connection.address_of(case.repository), &head.name).await?)
+        Ok(github_threads::of_branch(db, case.repository, &head.name).await?)
     }
 
     async fn reader(&self, case: &Case<'_>) -> Result<Client, Failure> {
@@ -121,7 +123,9 @@ impl Webhooks {
         };
         let place = match &thread.kind {
             ThreadKind::Issue => {
-                Place { git_ref: ask.base.clone(), base: ask.base.clone(), ..Place::default() }
+                // In full, so that git finds a branch of that name or nothing.
+                let git_ref = ask.base.as_ref().map(BranchName::full);
+                Place { git_ref, base: ask.base.as_ref().map(BranchName::to_string), ..Place::default() }
             }
             ThreadKind::Pull(branches) => {
                 let branches = match branches {
@@ -144,7 +148,7 @@ impl Webhooks {
             What::ReviewComment { comment, lines, .. } => {
                 (None, Some(lines), Some(Asked { place: AskedIn::ReviewComment, id: comment.id }))
             }
-            What::Review { review, .. } => (Some(review.body.as_str()), None, None),
+            What::Review { review, .. } => (Some(review), None, None),
             _ => (None, None, Some(Asked { place: AskedIn::Issue, id: thread.number })),
         };
         let request = match (ask.prompt.trim(), reason) {
@@ -152,10 +156,12 @@ impl Webhooks {
             ("", _) => prompt::request(thread),
             (prompt, _) => prompt.to_owned(),
         };
+        let instructions = instructions::for_agents(&client, case.repository).await?;
         let said = client.latest_said(case.repository, thread.number).await?;
         let asking = asked.filter(|asked| asked.place != AskedIn::Issue).map(|asked| asked.id);
         let material = Material {
             repository: case.repository,
+            instructions: instructions.as_deref(),
             thread: Some(thread),
             review,
             lines,
@@ -163,10 +169,13 @@ impl Webhooks {
             said: &said,
             asking,
         };
+        // Where nobody said in words what to do, the issue says what it is about.
+        let title =
+            (ask.prompt.trim().is_empty() && reason != Reason::Reviewed).then(|| thread.title.clone());
         let request = prompt::write(&request, &material);
         let person = people::of_github(self.lifecycle.db(), case.sender.id, &case.sender.login).await?;
         let number = Some(thread.number);
-        self.make(case, Plan { person: &person, request, ask, place, parent, number, asked }).await
+        self.make(case, Plan { person: &person, title, request, ask, place, parent, number, asked }).await
     }
 
     /// Whether the same was asked for already: a new issue with the label is told of twice, as new and as labelled.
@@ -253,8 +262,7 @@ impl Webhooks {
         let Some(branch) = check.branch().filter(|branch| branch.starts_with(OWN_BRANCHES)) else {
             return not_for_us("The branch is not Millrace's.");
         };
-        let address = self.connection.address_of(case.repository);
-        let Some(first) = github_threads::of_branch(db, &address, branch).await? else {
+        let Some(first) = github_threads::of_branch(db, case.repository, branch).await? else {
             return not_for_us("The branch is not Millrace's.");
         };
         let Some(OwnedJob { job: last, owner: Some(owner) }) = github_threads::last_job(db, first).await?
@@ -300,9 +308,11 @@ impl Webhooks {
         let Some(person) = people::known(db, owner).await? else {
             return not_for_us("Whoever asked for the work is not known any more.");
         };
+        let instructions = instructions::for_agents(&client, case.repository).await?;
         let annotations = client.check_annotations(case.repository, check.id).await?;
         let material = Material {
             repository: case.repository,
+            instructions: instructions.as_deref(),
             thread: None,
             review: None,
             lines: None,
@@ -312,6 +322,7 @@ impl Webhooks {
         };
         let plan = Plan {
             person: &person,
+            title: None,
             request: prompt::write(&prompt::round_request(check), &material),
             ask: Ask::default(),
             place: Place { head_sha: Some(check.head_sha.clone()), ..Place::default() },
@@ -324,7 +335,7 @@ impl Webhooks {
 
     /// Makes the job. Its row, its conversation, its answer and the verdict are written together or not at all.
     async fn make(&self, case: &Case<'_>, plan: Plan<'_>) -> Result<Option<Settled>, Failure> {
-        let Plan { person, request, ask, place, parent, number, asked } = plan;
+        let Plan { person, title, request, ask, place, parent, number, asked } = plan;
         let conversation = parent.as_ref().map(|parent| Conversation {
             parent: parent.id,
             thread: parent.thread.unwrap_or(parent.id),
@@ -352,6 +363,10 @@ impl Webhooks {
                 };
             }
             Err(error) => return Err(error.into()),
+        };
+        let parsed = match &title {
+            Some(title) => parsed.called(title),
+            None => parsed,
         };
         let parsed = match (conversation, place.branch) {
             (Some(conversation), _) => parsed.continuing(conversation),

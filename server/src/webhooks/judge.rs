@@ -25,6 +25,11 @@ pub(super) struct Case<'a> {
     pub sender: &'a Account,
 }
 
+/// The account that an App has.
+fn bot_login(slug: &str) -> String {
+    format!("{slug}[bot]")
+}
+
 impl Webhooks {
     /// What came of a delivery. None: it made a job, and its verdict was written together with that.
     pub(super) async fn judge(&self, claimed: &Claimed) -> Result<Option<Settled>, Failure> {
@@ -55,7 +60,9 @@ impl Webhooks {
         };
         let names = Names { login: &login, ..names };
         // A token of somebody's own is used by them, too: there the mark in what Millrace writes has told.
-        if login.ends_with("[bot]") && sender.login.eq_ignore_ascii_case(&login) {
+        let is_own = |name: &str| name.eq_ignore_ascii_case(&login);
+        let is_via_own = event.via.as_deref().is_some_and(|slug| is_own(&bot_login(slug)));
+        if login.ends_with("[bot]") && (is_own(&sender.login) || is_via_own) {
             return Ok(Some(Settled::new(Verdict::NotForUs, "It was done by Millrace itself.")));
         }
         let case = Case { claimed, event: &event, repository: &repository.full_name, sender };
@@ -89,11 +96,20 @@ impl Webhooks {
     /// that the event says of them.
     async fn refused(&self, case: &Case<'_>) -> Result<Option<Settled>, Failure> {
         let login = &case.sender.login;
-        if case.sender.is_bot() {
-            let is_listed = self.config.github.bots.iter().any(|bot| bot.eq_ignore_ascii_case(login));
+        let unlisted = |name: &str| {
+            let is_listed = self.config.github.bots.iter().any(|bot| bot.eq_ignore_ascii_case(name));
             let why =
-                format!("{login} is a bot, and not one of those under `bots` in [github] of Leptos.toml.");
-            return Ok((!is_listed).then(|| Settled::new(Verdict::NotAllowed, why)));
+                format!("{name} is a bot, and not one of those under `bots` in [github] of Leptos.toml.");
+            (!is_listed).then(|| Settled::new(Verdict::NotAllowed, why))
+        };
+        if case.sender.is_bot() {
+            return Ok(unlisted(login));
+        }
+        // An App that writes in somebody's name has to be listed, and they have to be allowed.
+        if let Some(slug) = &case.event.via
+            && let Some(refused) = unlisted(&bot_login(slug))
+        {
+            return Ok(Some(refused));
         }
         let client = self.connection.client(case.repository, Purpose::Read).await?;
         let may = match self.permissions.may_write(&client, case.repository, login).await {

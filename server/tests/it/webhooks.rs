@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use app::model::{JobState, Role, Trigger, Verdict};
 use futures::future::join_all;
-use millrace::db::deliveries;
+use millrace::db::{deliveries, github_threads};
 use millrace_fake_github::RateLimit;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -218,6 +218,24 @@ async fn bots_ask_only_when_they_are_listed() {
 }
 
 #[tokio::test]
+async fn an_app_in_somebodys_name_asks_only_when_it_is_listed() {
+    let hub = Hub::with(&[("MILLRACE_GITHUB__BOTS", "helper[bot]")]).await;
+    hub.issue();
+    hub.settled().await;
+    for (id, slug, login, verdict) in [
+        (1, "helper", "ada", Verdict::Ran),
+        (2, "other", "ada", Verdict::NotAllowed),
+        (3, "helper", "eve", Verdict::NotAllowed),
+    ] {
+        let mut event = comment_event(id, login, "@millrace go");
+        event["comment"]["performed_via_github_app"] = json!({ "id": 3, "slug": slug });
+        hub.deliver_new("issue_comment", &event).await;
+        assert_eq!(hub.last().await.verdict, Some(verdict), "{slug} for {login}");
+    }
+    assert_eq!(hub.jobs().await, 1);
+}
+
+#[tokio::test]
 async fn one_thread_is_one_conversation_in_order() {
     let hub = Hub::start().await;
     let issue = hub.issue();
@@ -247,6 +265,7 @@ async fn a_label_and_an_assignment_ask_once() {
     hub.world().label(ORCHARD, issue, "millrace", "grace");
     let detail = hub.job_of(&hub.last().await).await;
     assert!(detail.prompt.unwrap().contains("> They should be sweet."));
+    assert_eq!(detail.job.title, "The apples are sour");
     hub.world().assign(ORCHARD, issue, "mill", "ada");
     assert_eq!(hub.last().await.verdict, Some(Verdict::Duplicate));
     assert_eq!(hub.jobs().await, 1);
@@ -296,6 +315,8 @@ async fn mistakes_are_told_in_words() {
         ("@millrace priority=urgent go", "`urgent` is not one of"),
         ("@millrace agent=nobody go", "`agent`: `nobody` is not one of"),
         ("@millrace base=a..b go", "`base`: `a..b` cannot be"),
+        ("@millrace base=refs/pull/7/head go", "`base`: `refs/pull/7/head` cannot be"),
+        ("@millrace base=pull/7/head go", "`base`: `pull/7/head` cannot be"),
     ] {
         let delivery = hub.comment(issue, "ada", body).await;
         assert_eq!(delivery.verdict, Some(Verdict::Answered), "{body}: {delivery:?}");
@@ -314,7 +335,10 @@ async fn the_repository_says_what_nobody_asked_for() {
         "Configure",
         &[(".millrace.toml", "agent = \"codex\"\npriority = \"low\"\n")],
     );
-    let job = hub.job_of(&hub.comment(issue, "ada", "@millrace go").await).await.job;
+    hub.world().commit(ORCHARD, "main", "Tell agents", &[("AGENTS.md", "# Rules\n\nTaste each apple.\n")]);
+    let detail = hub.job_of(&hub.comment(issue, "ada", "@millrace go").await).await;
+    assert!(detail.prompt.unwrap().contains("> Taste each apple.\n"));
+    let job = detail.job;
     assert_eq!((job.agent.as_deref(), job.priority.as_str()), (Some("codex"), "low"));
 
     hub.world().commit(ORCHARD, "main", "Break it", &[(".millrace.toml", "agent = \"codex\"\nagnet = 1\n")]);
@@ -347,8 +371,12 @@ async fn work_on_somebodys_pull_request_goes_to_its_branch() {
     assert!(detail.prompt.unwrap().contains("> +sweet"));
     assert_eq!((detail.job.parent, detail.job.branch.as_deref()), (Some(job.id), Some("pears")));
 
+    hub.world().review(ORCHARD, pull, "grace", "The core is *bitter*.", "commented");
     hub.world().review(ORCHARD, pull, "ada", "@millrace and the docs", "commented");
-    assert_eq!(hub.last().await.verdict, Some(Verdict::Ran));
+    let prompt = hub.job_of(&hub.last().await).await.prompt.unwrap();
+    assert!(prompt.contains(", in a review:\n\n> The core is *bitter*.\n"), "{prompt}");
+    assert!(prompt.contains("> +sweet"), "earlier remarks come with their lines: {prompt}");
+    assert_eq!(prompt.matches("and the docs").count(), 2, "as the request and as the review: {prompt}");
     hub.world().review(ORCHARD, pull, "ada", "Not like this.", "changes_requested");
     assert_eq!(hub.last().await.verdict, Some(Verdict::NotForUs), "it is somebody else's");
 }
@@ -378,6 +406,10 @@ async fn a_failed_check_starts_one_more_round_and_not_for_ever() {
     hub.world().open_pull(ORCHARD, "mill", "Sweet apples", "", "millrace/x", "main");
     let head = || hub.world().branch(ORCHARD, "millrace/x").unwrap();
 
+    // As the dashboard knows it.
+    let address = format!("{}/Ada/Orchard", hub.github.url());
+    let rename = sqlx::query("UPDATE jobs SET repository = $2 WHERE id = $1");
+    rename.bind(job.id.as_uuid()).bind(address).execute(hub.app.db()).await.unwrap();
     hub.world().complete_check(ORCHARD, &head(), "test", "success", "ci");
     assert_eq!(hub.last().await.verdict, Some(Verdict::NotForUs));
     let mut last = job.id;
@@ -398,6 +430,8 @@ async fn a_failed_check_starts_one_more_round_and_not_for_ever() {
         // While that job is there, other checks of the same commit ask for nothing.
         hub.world().complete_check(ORCHARD, &head(), "lint", "timed_out", "ci");
         assert_eq!(hub.verdicts("check_run").await[0], Verdict::Duplicate);
+        let rounds = github_threads::traffic(hub.app.db(), job.id).await.unwrap().check_rounds;
+        assert_eq!(rounds, round, "what made no job is no round");
         hub.app.cancel(last).await;
         hub.world().push(ORCHARD, "millrace/x", "mill", "Try", &[("x", &round.to_string())]);
     }
@@ -422,8 +456,30 @@ async fn a_wrong_signature_is_refused_and_kept_within_bounds() {
     assert_eq!(all.len(), 30, "no more than that within a minute");
     assert!(all.iter().all(|delivery| delivery.verdict == Some(Verdict::BadSignature)));
     let detail = hub.app.get_json(&format!("/api/deliveries/{}", all[0].id)).await;
-    assert_eq!(detail["payload"].as_str().unwrap().len(), 64 << 10);
+    assert_eq!(detail["payload"].as_str().unwrap().len(), 2 << 10);
     assert_eq!(hub.app.post(&format!("/api/deliveries/{}/replay", all[0].id)).await.status(), 409);
+}
+
+#[tokio::test]
+async fn of_what_was_signed_wrongly_only_the_latest_is_kept() {
+    let hub = Hub::start().await;
+    sqlx::query(
+        "INSERT INTO deliveries (id, event, payload, verdict, received_at)
+         SELECT gen_random_uuid(), 'push', '', 'bad_signature', now() - interval '1 hour'
+         FROM generate_series(1, 1200)",
+    )
+    .execute(hub.app.db())
+    .await
+    .unwrap();
+    let post = hub.app.http.post(hub.app.url("/webhooks/github")).header("x-github-event", "fork");
+    assert_eq!(post.body("{}").send().await.unwrap().status(), 401);
+    let (kept, latest): (i64, i64) = sqlx::query_as(
+        "SELECT count(*), count(*) FILTER (WHERE event = 'fork') FROM deliveries WHERE verdict = 'bad_signature'",
+    )
+    .fetch_one(hub.app.db())
+    .await
+    .unwrap();
+    assert_eq!((kept, latest), (1_000, 1));
 }
 
 #[tokio::test]
@@ -436,6 +492,23 @@ async fn guessing_secrets_is_soon_refused() {
         statuses.push(post.send().await.unwrap().status().as_u16());
     }
     assert_eq!(statuses, [401, 401, 401, 429]);
+}
+
+#[tokio::test]
+async fn bad_signatures_of_others_keep_out_nothing_that_is_signed() {
+    let hub = Hub::with(&[("MILLRACE_LIMITS__FAILED_SIGN_INS_PER_MINUTE", "10")]).await;
+    hub.settled().await;
+    for number in 1..=50 {
+        let post =
+            hub.app.http.post(hub.app.url("/webhooks/github")).header("x-hub-signature-256", "sha256=00");
+        let expected = if number <= 10 { 401 } else { 429 };
+        assert_eq!(post.send().await.unwrap().status(), expected, "the {number}th");
+    }
+    assert_eq!(hub.deliver_new("push", &json!({})).await.status(), 202);
+    let wrong = |delivery: &app::model::Delivery| delivery.verdict == Some(Verdict::BadSignature);
+    assert_eq!(hub.settled().await.into_iter().filter(wrong).count(), 10, "what is refused is not kept");
+    let sign_in = Browser::new(&hub.app).sign_in("nonsense").await;
+    assert_eq!(sign_in.status(), 303, "signing in has a count of its own");
 }
 
 #[tokio::test]

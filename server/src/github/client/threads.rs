@@ -16,16 +16,26 @@ const FEW: usize = 40;
 /// The largest file that is read, in bytes.
 const FILE_BYTES: usize = 1 << 20;
 
-/// A comment of a thread.
+/// A comment of a thread, or what a review says as a whole.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Said {
     pub id: i64,
     pub user: Option<Account>,
     pub body: Option<String>,
+    /// A review is submitted, and has none while it is being written.
+    #[serde(alias = "submitted_at", default)]
     pub created_at: chrono::DateTime<chrono::Utc>,
     /// The file that it is about, in a review.
     pub path: Option<String>,
     pub diff_hunk: Option<String>,
+    /// What a review says in one word.
+    pub state: Option<String>,
+}
+
+impl Said {
+    pub fn is_review(&self) -> bool {
+        self.state.is_some()
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -68,7 +78,8 @@ impl Client {
         self.get(&format!("/repos/{repository}/pulls/{number}")).await
     }
 
-    /// The latest comments of an issue or a pull request, the oldest first, with those on lines of its diff.
+    /// The latest comments of an issue or a pull request, the oldest first, with those on lines of its diff and
+    /// the reviews.
     pub async fn latest_said(
         &self,
         repository: &RepositoryName,
@@ -89,6 +100,8 @@ impl Client {
                 "/repos/{repository}/pulls/{number}/comments?sort=created&direction=desc&per_page={PAGE}"
             );
             said.extend(self.get::<Vec<Said>>(&path).await?);
+            // These come the oldest first, and are few.
+            said.extend(self.get_all::<Said>(&format!("/repos/{repository}/pulls/{number}/reviews")).await?);
             said.sort_by_key(|said| said.created_at);
         }
         Ok(said)

@@ -189,8 +189,9 @@ impl AgentAttempt<'_> {
     /// GitHub is to hear of the work, also where nobody asked for it there.
     async fn have_it_told(&self, access: &Access) -> sqlx::Result<()> {
         let (job, lifecycle) = (&self.attempt.job, &self.attempt.lifecycle);
-        let base = match &job.git_ref {
-            Some(name) if has_branch(&self.source.mirror, name).await => Some(name.clone()),
+        let branch = job.git_ref.as_deref().map(|name| name.strip_prefix("refs/heads/").unwrap_or(name));
+        let base = match branch {
+            Some(name) if has_branch(&self.source.mirror, name).await => Some(name.to_owned()),
             _ => None,
         };
         let new = NewAnswer {

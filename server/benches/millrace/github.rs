@@ -48,7 +48,11 @@ pub async fn measure(report: &mut Report) -> anyhow::Result<()> {
     let program = std::env::current_exe()?;
     fs::write(
         &configuration,
-        format!("[agents.custom.bench]\ncommand = [{:?}, \"{}\", \"time\"]\n", program.display(), child::NAME),
+        format!(
+            "[agents.custom.bench]\ncommand = [{:?}, \"{}\", \"time\"]\n",
+            program.display(),
+            child::NAME
+        ),
     )?;
     let settings = [
         ("MILLRACE_CONFIG", configuration.to_str().context("a path that is no text")?),
@@ -73,7 +77,8 @@ async fn deliveries(installation: &Installation, report: &mut Report) -> anyhow:
         sending.spawn(async move {
             let mut latencies = Vec::new();
             for number in (sender..DELIVERIES).step_by(usize::try_from(SENDERS)?) {
-                let due = begin + Duration::from_secs(1) * u32::try_from(number)? / u32::try_from(PER_SECOND)?;
+                let due =
+                    begin + Duration::from_secs(1) * u32::try_from(number)? / u32::try_from(PER_SECOND)?;
                 sleep_until(due).await;
                 let id = Uuid::new_v4().to_string();
                 client.deliver(&secret, "issue_comment", &id, &comment(number)).await?;

@@ -181,7 +181,7 @@ async fn a_comment_becomes_a_pull_request_and_one_comment() {
     let branch = detail.job.branch.clone().unwrap();
     assert_eq!(site.git(&["rev-parse", &branch]), agent.head.unwrap());
     assert_eq!(site.git(&["diff", "--name-only", &format!("main..{branch}")]), "trees.txt");
-    assert_eq!(pull.title, "Plant a tree");
+    assert_eq!(pull.title, "planted a tree", "what was done, not what was asked for");
     assert!(pull.body.contains(&format!("\n\nCloses #{}\n", asked.number)), "{}", pull.body);
     let address = detail.job.pull_request.unwrap();
     assert!(address.ends_with(&format!("/{REPOSITORY}/pull/{}", pull.number)), "{address}");

@@ -133,6 +133,17 @@ impl Site {
         comment.body.clone()
     }
 
+    /// One check run of this commit says that the job has gone well.
+    #[track_caller]
+    fn checked_once(&self, job: JobId, commit: &str) {
+        let checks = self.world().checks(REPOSITORY, commit);
+        let [check] = &checks[..] else { panic!("{checks:?}") };
+        assert_eq!(
+            (check.external_id.as_str(), check.conclusion.as_deref()),
+            (&*job.to_string(), Some("success"))
+        );
+    }
+
     /// How often GitHub was asked this.
     fn count(&self, method: &str, end: &str) -> usize {
         let requests = self.world().requests();
@@ -179,9 +190,11 @@ async fn a_comment_becomes_a_pull_request_and_one_comment() {
     let [pull] = &site.world().pulls(REPOSITORY)[..] else { panic!("one pull request") };
     let agent = detail.attempts.last().unwrap().agent.clone().unwrap();
     let branch = detail.job.branch.clone().unwrap();
-    assert_eq!(site.git(&["rev-parse", &branch]), agent.head.unwrap());
+    let head = agent.head.unwrap();
+    assert_eq!(site.git(&["rev-parse", &branch]), head);
+    site.checked_once(asked.job, &head);
     assert_eq!(site.git(&["diff", "--name-only", &format!("main..{branch}")]), "trees.txt");
-    assert_eq!(pull.title, "planted a tree", "what was done, not what was asked for");
+    assert_eq!(pull.title, "Plant a tree");
     assert!(pull.body.contains(&format!("\n\nCloses #{}\n", asked.number)), "{}", pull.body);
     let address = detail.job.pull_request.unwrap();
     assert!(address.ends_with(&format!("/{REPOSITORY}/pull/{}", pull.number)), "{address}");
@@ -277,6 +290,9 @@ async fn the_work_for_a_pull_request_is_pushed_to_its_branch() {
     assert_eq!(detail.job.branch.as_deref(), Some("more-trees"));
     assert_eq!(site.world().pulls(REPOSITORY).len(), 1);
     assert!(site.own_comment(number).starts_with("**Done.** The work is on this pull request's branch"));
+    site.checked_once(asked.job, &after);
+    let at_the_head_before = site.world().checks(REPOSITORY, &before);
+    assert!(at_the_head_before.iter().all(|check| check.status == "completed"), "{at_the_head_before:?}");
 }
 
 #[tokio::test]
@@ -329,9 +345,11 @@ async fn nothing_is_said_twice_where_an_answer_is_cut_off() {
     site.told(asked.job).await;
 
     assert!(site.own_comment(number).starts_with("**Done.**"));
-    assert_eq!(site.world().checks(REPOSITORY, &head).len(), 1);
+    assert!(site.world().checks(REPOSITORY, &head).len() <= 1);
     assert_eq!(site.world().pulls(REPOSITORY).len(), 2, "the one that was there, and one for the work");
-    assert_eq!(site.count("POST", "/check-runs"), 1);
+    let work = site.world().pulls(REPOSITORY).into_iter().find(|pull| pull.number != number).unwrap();
+    let after = site.world().branch(REPOSITORY, &work.pull.head_branch).unwrap();
+    assert_eq!(site.world().checks(REPOSITORY, &after).len(), 1);
     assert_eq!(site.count("POST", "/pulls"), 1);
 }
 

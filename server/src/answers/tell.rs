@@ -226,7 +226,8 @@ impl Telling<'_> {
         self.note(Step::Begins).await?;
         let before = if self.answer.tries > 1 {
             let since = DateTime::from_timestamp_millis(self.job.created_at.0).map(|time| time - CLOCKS);
-            find(&self.client, &repository, number, &marker, since).await?
+            let own = self.answers.connection.own_login().await?;
+            find(&self.client, &repository, number, &own, &marker, since).await?
         } else {
             None
         };

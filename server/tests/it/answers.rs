@@ -377,6 +377,22 @@ async fn nothing_is_said_twice_where_a_server_is_killed() {
 }
 
 #[tokio::test]
+async fn a_marker_that_somebody_else_wrote_stands_for_nothing() {
+    let site = Site::new(GROW).await;
+    let asked = site.ask().await;
+    let marker = format!("<!-- millrace:job={} -->", asked.job);
+    site.world().comment(REPOSITORY, asked.number, "ada", &marker);
+    // The second try looks whether the first one has said it.
+    site.world().fail_next("POST", &format!("/repos/{REPOSITORY}/issues/{}/comments", asked.number), 502, 1);
+    let (_answers, _runner) = (site.app.answers(), site.app.runner().await);
+    site.told(asked.job).await;
+
+    let [forged, said] = &site.own_comments(asked.number)[..] else { panic!("an answer of Millrace's own") };
+    assert_eq!((forged.author.as_str(), forged.edits), ("ada", 0));
+    assert!(said.author.ends_with("[bot]") && said.body.starts_with("**Done.**"), "{said:?}");
+}
+
+#[tokio::test]
 async fn a_rate_limit_is_waited_for() {
     let site = Site::new(GROW).await;
     site.world().rate_limit_next(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::model::{ApiError, Person, UserId};
+use app::model::{ApiError, Person, Role, UserId};
 use axum::{
     Extension,
     extract::{Query, State},
@@ -252,11 +252,18 @@ async fn link(server: &Server, person: &Person, account: &GitHubAccount) -> Resu
     }
 }
 
-/// The person behind an account, who was let in before, or whom the settings let in.
+/// The person behind an account, whom the settings let in. Members are looked up in the list each time, because who has left
+/// it is to stay outside; owners are let in by each other.
 async fn admitted(server: &Server, account: &GitHubAccount, client: &Client) -> Result<UserId, Stop> {
     let db = server.lifecycle.db();
     let is_new = match accounts::standing(db, account.id).await.map_err(away)? {
-        Standing::Admitted(_) => false,
+        Standing::Admitted(id) => {
+            let person = people::find(db, id).await.map_err(away)?;
+            if person.is_none_or(|person| person.role != Role::Owner) {
+                listed(&server.config.github.members, account, client).await?;
+            }
+            false
+        }
         Standing::Removed => return Err(Refusal::Removed.into()),
         Standing::Open => {
             listed(&server.config.github.members, account, client).await?;

@@ -104,6 +104,23 @@ async fn the_list_names_logins_organisations_and_teams() {
 }
 
 #[tokio::test]
+async fn a_member_who_has_left_the_list_stays_outside_and_an_owner_does_not() {
+    let github = github().await;
+    github.world().add_org("acme", &["grace"]);
+    let app = visitor::with_sign_in(&github, "org:acme").await;
+    assert_eq!(Browser::new(&app).sign_in_with_github("grace").await, "/");
+    // Everybody has left.
+    github.world().leave_org("acme", "grace");
+
+    let mut browser = Browser::new(&app);
+    assert_eq!(browser.sign_in_with_github("grace").await, "/sign-in?error=github_not_listed");
+    assert_eq!(browser.get("/api/jobs").await.status(), StatusCode::UNAUTHORIZED);
+
+    sqlx::query("UPDATE users SET role = 'owner' WHERE login = 'grace'").execute(app.db()).await.unwrap();
+    assert_eq!(Browser::new(&app).sign_in_with_github("grace").await, "/");
+}
+
+#[tokio::test]
 async fn the_way_back_works_once_and_for_the_browser_that_began_it() {
     let github = github().await;
     github.world().add_user("ada");

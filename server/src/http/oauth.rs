@@ -68,6 +68,7 @@ enum Refusal {
     NotListed,
     Removed,
     Unclear,
+    Malformed,
     Away,
     Taken,
 }
@@ -82,6 +83,7 @@ impl Refusal {
             Self::NotListed => "github_not_listed",
             Self::Removed => "github_removed",
             Self::Unclear => "github_unclear",
+            Self::Malformed => "github_malformed",
             Self::Away => "github_away",
             Self::Taken => "github_taken",
         }
@@ -89,14 +91,17 @@ impl Refusal {
 
     /// Whether somebody who guesses learned something.
     const fn counts(self) -> bool {
-        !matches!(self, Self::Off | Self::Away)
+        !matches!(self, Self::Off | Self::Malformed | Self::Away)
     }
 }
 
 impl From<GitHubError> for Refusal {
     fn from(error: GitHubError) -> Self {
         tracing::warn!(%error, "GitHub did not say who signs in");
-        Self::Away
+        match error {
+            GitHubError::Unexpected(_) => Self::Malformed,
+            _ => Self::Away,
+        }
     }
 }
 

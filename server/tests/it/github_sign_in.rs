@@ -242,6 +242,30 @@ async fn nobody_comes_in_while_github_is_away_or_does_not_tell() {
 }
 
 #[tokio::test]
+async fn an_answer_that_makes_no_sense_lets_nobody_in_and_the_page_says_what_to_do() {
+    let github = github().await;
+    github.world().add_user("ada");
+    let app = visitor::with_sign_in(&github, "ada").await;
+    let mut browser = Browser::new(&app);
+    for (path, method, answer) in [
+        ("/login/oauth/access_token", "POST", "<!doctype html><title>Log in to the network</title>"),
+        ("/login/oauth/access_token", "POST", r#"{"token_type":"bearer"}"#),
+        ("/user", "GET", r#"{"login":"ada"}"#),
+    ] {
+        let back = browser.leave_for_github(Some("ada")).await;
+        github.world().nonsense_next(method, path, answer);
+
+        let response = browser.visit(&back).await;
+
+        assert_eq!(location(&response), "/sign-in?error=github_malformed", "{answer}");
+        let page = browser.get(location(&response)).await.text().await.unwrap();
+        assert!(page.contains("an owner should check") && page.contains("Try again"), "{page}");
+        assert_eq!(who(&app, &browser).await, None);
+    }
+    assert_eq!(browser.sign_in_with_github("ada").await, "/");
+}
+
+#[tokio::test]
 async fn a_session_from_before_is_worth_nothing_after_signing_in_with_github() {
     let github = github().await;
     github.world().add_user("ada");

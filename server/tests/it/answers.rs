@@ -377,6 +377,43 @@ async fn nothing_is_said_twice_where_a_server_is_killed() {
 }
 
 #[tokio::test]
+async fn nothing_is_said_twice_where_the_process_is_killed_before_it_knows_what_was_done() {
+    let site = Site::new(GROW).await;
+    let _runner = site.app.runner().await;
+    let asked = site.ask().await;
+    let detail = site.app.finished(asked.job).await;
+    let head = detail.attempts.last().unwrap().agent.clone().unwrap().head.unwrap();
+    let url = site.github.url();
+    let settings = [("MILLRACE_GITHUB__URL", url.as_str())];
+    let comments = format!("issues/{}/comments", asked.number);
+    for end in ["pulls", &comments, "check-runs"] {
+        site.world().hold_answer_next("POST", &format!("/repos/{REPOSITORY}/{end}"));
+        let port = site.app.free_port().await;
+        let (mut server, _) = site.app.server_process_with(port, &settings).await;
+        until("it was done", async || match end {
+            "pulls" => site.world().pulls(REPOSITORY).len() == 1,
+            "check-runs" => site.world().checks(REPOSITORY, &head).len() == 1,
+            _ => site.own_comments(asked.number).len() == 1,
+        })
+        .await;
+        server.kill();
+        // The lease is over.
+        sqlx::query("UPDATE github_answers SET due_at = now()").execute(site.app.db()).await.unwrap();
+    }
+
+    let port = site.app.free_port().await;
+    let (_server, _) = site.app.server_process_with(port, &settings).await;
+    site.told(asked.job).await;
+
+    assert_eq!(site.world().pulls(REPOSITORY).len(), 1);
+    assert!(site.own_comment(asked.number).starts_with("**Done.** The work is in #"));
+    site.checked_once(asked.job, &head);
+    for end in ["/pulls", &format!("/{comments}"), "/check-runs"] {
+        assert_eq!(site.count("POST", end), 1, "{end}");
+    }
+}
+
+#[tokio::test]
 async fn a_marker_that_somebody_else_wrote_stands_for_nothing() {
     let site = Site::new(GROW).await;
     let asked = site.ask().await;

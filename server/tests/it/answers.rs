@@ -4,11 +4,12 @@ use std::process::Command;
 
 use app::model::{AgentOutcome, JobDetail, JobId, JobState, Stream};
 use millrace::{
+    connection::Purpose,
     db::{
         answers::{self, Asked, AskedIn, NewAnswer},
         github_app::{self, AppRow},
     },
-    github::RepositoryName,
+    github::{GitHubError, RepositoryName},
     seal::Seal,
 };
 use millrace_fake_github::{APP_PRIVATE_KEY, App as GitHubApp, Comment, FakeGitHub, RateLimit, World};
@@ -441,6 +442,21 @@ async fn a_rate_limit_is_waited_for() {
     let detail = site.told(asked.job).await;
     assert!(site.own_comment(asked.number).starts_with("**Done.**"));
     assert_eq!(detail.not_told, None);
+}
+
+#[tokio::test]
+async fn a_rate_limit_holds_for_all_that_the_installation_asks() {
+    let site = Site::new(GROW).await;
+    let connection = site.app.connection();
+    let reader = connection.client(&name(), Purpose::Read).await.unwrap();
+    let writer = connection.client(&name(), Purpose::Answer).await.unwrap();
+    site.world().busy_next("GET", &format!("/repos/{REPOSITORY}"), 600);
+    assert!(matches!(reader.default_branch(&name()).await, Err(GitHubError::RateLimited { .. })));
+    let asked = site.world().requests().len();
+
+    assert!(matches!(writer.default_branch(&name()).await, Err(GitHubError::RateLimited { .. })));
+
+    assert_eq!(site.world().requests().len(), asked, "nobody asks before the time is over");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 // The whole story with GitHub: connected by a click here and one there, a comment becomes a pull request, another one a
-// commit more.
+// commit more, and a check that fails one more.
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ const DIRECTORY = process.env.PICTURES ?? "results/pictures";
 test.use({ instance: "github", withGitHub: true, expectedComplaint: /status of 404/ });
 
 test("a comment becomes a pull request, and goes on with it", async ({ page, millrace, github, browser }) => {
-  test.setTimeout(120_000);
+  test.setTimeout(180_000);
   const picture = (name: string) => page.screenshot({ path: join(DIRECTORY, `story-${name}.png`) });
   const orchard = `${github}/ada/orchard`;
   const comment = async (path: string, author: string, text: string) => {
@@ -50,10 +50,24 @@ test("a comment becomes a pull request, and goes on with it", async ({ page, mil
   await expect(eve).toHaveURL(/\/sign-in\?/);
   await eve.close();
 
-  // A comment makes a job, which is seen live, and ends as a pull request.
+  // A comment makes a job, which is seen live, and ends as a pull request. The lane is closed until somebody looks, because
+  // the demo agent is faster than a page.
+  const lane = async (step: string, body = {}) => {
+    const answer = await millrace.api(`/api/lanes/agent/${step}`, { method: "POST", body: JSON.stringify(body) });
+    expect(answer.status).toBe(200);
+  };
+  await lane("pause", { reason: "until somebody looks" });
   await comment("issues/1", "ada", "@millrace Say what is in here");
-  await page.goto(millrace.address);
-  await page.getByRole("link", { name: "Say what is in here" }).click();
+  await expect(async () => {
+    await page.goto(millrace.address);
+    await page.getByRole("link", { name: "Say what is in here" }).click({ timeout: 1_000 });
+  }).toPass({ timeout: 20_000 });
+  await expect(page).toHaveURL(/\/jobs\//);
+  await expect(page.getByText(/The lane is paused: until somebody looks/)).toBeVisible();
+  const line = page.getByText("I am the demo agent.").first();
+  await expect(line).toBeHidden();
+  await lane("resume");
+  await expect(line).toBeVisible({ timeout: 30_000 });
   const pull = page.getByRole("link", { name: "Pull request #2" }).first();
   await expect(pull).toBeVisible({ timeout: 30_000 });
   await picture("job");
@@ -64,12 +78,15 @@ test("a comment becomes a pull request, and goes on with it", async ({ page, mil
 
   // A follow-up there adds a commit to the same branch.
   await comment("pull/2", "grace", "@millrace And once more");
-  await expect(async () => {
-    const { jobs } = (await (await millrace.api("/api/jobs")).json()) as { jobs: { state: string; branch: string; title: string }[] };
-    const second = jobs.find((job) => job.title === "And once more");
-    expect(second?.state).toBe("succeeded");
-    expect(second?.branch).toBe(first.branch);
-  }).toPass({ timeout: 40_000 });
+  type Listed = { state: string; branch: string; title: string };
+  const succeeds = (title: string) =>
+    expect(async () => {
+      const { jobs } = (await (await millrace.api("/api/jobs")).json()) as { jobs: Listed[] };
+      const job = jobs.find((job) => job.title.startsWith(title));
+      expect(job?.state).toBe("succeeded");
+      expect(job?.branch).toBe(first.branch);
+    }).toPass({ timeout: 40_000 });
+  await succeeds("And once more");
   await expect.poll(() => commits(first.branch)).not.toBe(first.attempts[0]!.agent.head);
   await expect(async () => {
     await page.goto(`${orchard}/pull/2`);
@@ -78,10 +95,19 @@ test("a comment becomes a pull request, and goes on with it", async ({ page, mil
   await picture("pull-request");
   await page.goto(`${orchard}/issues/1`);
   await picture("issue");
+
+  // A check fails at the commit, and the agent goes on by itself: a third job, one commit more on the same branch.
+  const checked = commits(first.branch);
+  await page.goto(`${orchard}/pull/2`);
+  await page.getByRole("button", { name: "Fail a check" }).click();
+  await succeeds('The check "test" failed');
+  await expect.poll(() => commits(first.branch)).not.toBe(checked);
+  await page.goto(`${orchard}/pull/2`);
+  await expect(page.getByRole("listitem").filter({ hasText: /^[0-9a-f]{7}/ })).toHaveCount(3);
   await ada.goto(`${millrace.address}/`);
   await expect(ada.getByRole("link", { name: "Say what is in here" })).toBeVisible();
   await ada.close();
   await page.goto(`${millrace.address}/deliveries`);
-  await expect(page.locator(".panel").getByText("Made a job")).toHaveCount(2);
+  await expect(page.locator(".panel").getByText("Made a job")).toHaveCount(3);
   await picture("deliveries");
 });

@@ -28,6 +28,10 @@ pub fn github_problem(word: &str) -> Option<&'static str> {
             "GitHub does not tell Millrace whether you belong to the organisations or teams on the list. Ask an owner to \
              install the App for the organisation, or to put your own login on the list."
         }
+        "github_malformed" => {
+            "What answers instead of GitHub makes no sense to Millrace. Try again; if it goes on, an owner should check `url` \
+             under [github] in Leptos.toml, and whether a proxy answers in GitHub's place."
+        }
         "github_away" => {
             "GitHub does not answer at the moment. Nothing is wrong with your account; try again soon."
         }

@@ -41,6 +41,7 @@ pub(crate) struct Faults(Mutex<Plan>);
 struct Plan {
     refusals: Vec<Refused>,
     dropped: Vec<(String, String)>,
+    held: Vec<(String, String)>,
     away: bool,
     log: VecDeque<Request>,
 }
@@ -53,10 +54,15 @@ struct Refused {
     kind: Kind,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Kind {
     Status(u16),
+    Busy {
+        retry_after_seconds: u64,
+    },
     Limit(RateLimit),
+    /// 200 and this, whatever was asked.
+    Nonsense(String),
 }
 
 /// What is to become of a request.
@@ -65,6 +71,8 @@ pub(crate) enum Fate {
     Refused(Response),
     /// Done, and the answer lost.
     Dropped,
+    /// Done, and never answered while the connection is open.
+    Held,
     /// Not even done.
     Away,
 }
@@ -87,22 +95,24 @@ impl Faults {
             refused.method.as_ref().is_none_or(|method| *method == request.method)
                 && begins(&request.path, &refused.prefix)
         }) {
-            let kind = plan.refusals[index].kind;
+            let kind = plan.refusals[index].kind.clone();
             plan.refusals[index].times -= 1;
             if plan.refusals[index].times == 0 {
                 plan.refusals.remove(index);
             }
             return Fate::Refused(kind.response());
         }
-        let dropped =
+        let is_meant =
             |(method, prefix): &(String, String)| *method == request.method && begins(&request.path, prefix);
-        match plan.dropped.iter().position(dropped) {
-            Some(index) => {
-                plan.dropped.remove(index);
-                Fate::Dropped
-            }
-            None => Fate::Answered,
+        if let Some(index) = plan.dropped.iter().position(is_meant) {
+            plan.dropped.remove(index);
+            return Fate::Dropped;
         }
+        if let Some(index) = plan.held.iter().position(is_meant) {
+            plan.held.remove(index);
+            return Fate::Held;
+        }
+        Fate::Answered
     }
 }
 
@@ -114,6 +124,11 @@ fn begins(path: &str, prefix: &str) -> bool {
 impl Kind {
     fn response(self) -> Response {
         let refusal = match self {
+            Self::Nonsense(body) => return body.into_response(),
+            Self::Busy { retry_after_seconds } => {
+                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+                    .with_header("retry-after", retry_after_seconds)
+            }
             Self::Status(status) => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 Refusal::new(status, status.canonical_reason().unwrap_or("Error"))
@@ -146,6 +161,20 @@ impl World {
         }
     }
 
+    /// Answers the next such request with 503 and `Retry-After`.
+    pub fn busy_next(&self, method: &str, path_prefix: &str, retry_after_seconds: u64) {
+        let (method, prefix) = (Some(method.to_owned()), path_prefix.to_owned());
+        let kind = Kind::Busy { retry_after_seconds };
+        self.faults.lock().refusals.push(Refused { method, prefix, times: 1, kind });
+    }
+
+    /// Answers the next such request with 200 and this body, as a proxy in between may.
+    pub fn nonsense_next(&self, method: &str, path_prefix: &str, body: &str) {
+        let (method, prefix) = (Some(method.to_owned()), path_prefix.to_owned());
+        let kind = Kind::Nonsense(body.to_owned());
+        self.faults.lock().refusals.push(Refused { method, prefix, times: 1, kind });
+    }
+
     pub fn rate_limit_next(&self, path_prefix: &str, limit: RateLimit) {
         let (prefix, kind) = (path_prefix.to_owned(), Kind::Limit(limit));
         self.faults.lock().refusals.push(Refused { method: None, prefix, times: 1, kind });
@@ -154,6 +183,11 @@ impl World {
     /// Does what the next such request wants and cuts its connection instead of answering.
     pub fn drop_answer_next(&self, method: &str, path_prefix: &str) {
         self.faults.lock().dropped.push((method.to_owned(), path_prefix.to_owned()));
+    }
+
+    /// Does what the next such request wants and leaves it without an answer, so that whoever asked can be killed meanwhile.
+    pub fn hold_answer_next(&self, method: &str, path_prefix: &str) {
+        self.faults.lock().held.push((method.to_owned(), path_prefix.to_owned()));
     }
 
     /// Closes each connection unanswered, until `back`.

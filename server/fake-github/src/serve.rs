@@ -69,7 +69,7 @@ async fn answer(
     match fate {
         Fate::Away => return Err(Cut),
         Fate::Refused(response) => return Ok(response),
-        Fate::Answered | Fate::Dropped => {}
+        Fate::Answered | Fate::Dropped | Fate::Held => {}
     }
     let response = match router.oneshot(request.map(Body::new)).await {
         Ok(response) => response,
@@ -77,6 +77,7 @@ async fn answer(
     };
     match fate {
         Fate::Dropped => Err(Cut),
+        Fate::Held => std::future::pending().await,
         _ => Ok(response),
     }
 }

@@ -197,7 +197,7 @@ impl Telling<'_> {
             return Ok(());
         }
         self.comment(&words).await?;
-        self.check(&words).await?;
+        self.check(&words, &work).await?;
         self.answer.said = Some(said).filter(|_| self.problems.is_empty());
         Ok(())
     }
@@ -226,7 +226,8 @@ impl Telling<'_> {
         self.note(Step::Begins).await?;
         let before = if self.answer.tries > 1 {
             let since = DateTime::from_timestamp_millis(self.job.created_at.0).map(|time| time - CLOCKS);
-            find(&self.client, &repository, number, &marker, since).await?
+            let own = self.answers.connection.own_login().await?;
+            find(&self.client, &repository, number, &own, &marker, since).await?
         } else {
             None
         };
@@ -237,38 +238,58 @@ impl Telling<'_> {
         self.note(Step::Commented(comment.id)).await
     }
 
-    async fn check(&mut self, words: &Words) -> Result<(), Halt> {
-        let Some(commit) = self.answer.head_sha.clone().filter(|_| self.answer.check_run_id != Some(0))
-        else {
+    async fn check(&mut self, words: &Words, work: &Work) -> Result<(), Halt> {
+        if self.answer.check_run_id == Some(0) {
             return Ok(());
-        };
-        let link = self.link.clone();
-        let run = CheckRun::new(words.status, words.conclusion, &link, &words.title, &words.comment);
-        let repository = self.answer.repository.clone();
-        let done = match self.answer.check_run_id {
-            Some(id) => self.client.change_check_run(&repository, id, &run).await.map(|()| id),
-            None => {
-                let external = self.job.id.to_string();
-                match self.client.find_check_run(&repository, &commit, &external).await {
-                    Ok(Some(id)) => self.client.change_check_run(&repository, id, &run).await.map(|()| id),
-                    Ok(None) => {
-                        self.note(Step::Begins).await?;
-                        self.client.make_check_run(&repository, &commit, &external, &run).await
-                    }
-                    Err(error) => Err(error),
-                }
-            }
-        };
-        match done {
-            Ok(id) if self.answer.check_run_id == Some(id) => Ok(()),
-            Ok(id) => self.note(Step::Checked(id)).await,
-            Err(error) if error.may_pass() => Err(error.into()),
+        }
+        match self.try_check(words, self.pushed(work)).await {
             // A token that is no App's may make none, and the commit may be gone.
-            Err(error) => {
+            Err(Halt::Failed(ConnectionError::GitHub(error))) if !error.may_pass() => {
                 tracing::debug!(job.id = %self.job.id, %error, "there is no check run");
                 self.note(Step::NoCheck).await
             }
+            result => result,
         }
+    }
+
+    /// The commit with the work is the new head, which is the one that people look at and that may be merged.
+    async fn try_check(&mut self, words: &Words, pushed: Option<String>) -> Result<(), Halt> {
+        let (repository, external) = (self.answer.repository.clone(), self.job.id.to_string());
+        let (link, asked_at) = (self.link.clone(), self.answer.head_sha.clone());
+        let run = CheckRun::new(words.status, words.conclusion, &link, &words.title, &words.comment);
+        let mut known = self.answer.check_run_id;
+        if let (None, Some(commit)) = (known, &asked_at) {
+            known = self.client.find_check_run(&repository, commit, &external).await?;
+        }
+        if let Some(commit) = &pushed {
+            let here = self.client.find_check_run(&repository, commit, &external).await?;
+            // The one at the head before must not seem to run for ever.
+            if let Some(before) = known.filter(|_| known != here) {
+                self.client.change_check_run(&repository, before, &run).await?;
+            }
+            known = here;
+        }
+        let id = match (known, pushed.or(asked_at)) {
+            (Some(id), _) => {
+                self.client.change_check_run(&repository, id, &run).await?;
+                id
+            }
+            (None, Some(commit)) => {
+                self.note(Step::Begins).await?;
+                self.client.make_check_run(&repository, &commit, &external, &run).await?
+            }
+            (None, None) => return Ok(()),
+        };
+        match self.answer.check_run_id == Some(id) {
+            true => Ok(()),
+            false => self.note(Step::Checked(id)).await,
+        }
+    }
+
+    /// The commit that the branch has had since the job has ended.
+    fn pushed(&self, work: &Work) -> Option<String> {
+        let is_pushed = matches!(work, Work::Branch(_) | Work::Pull(_) | Work::ThisPull);
+        self.run.as_ref().filter(|_| is_pushed)?.head.clone()
     }
 
     fn standing<'a>(&'a self, work: &'a Work) -> Standing<'a> {

@@ -191,7 +191,8 @@ impl Standing<'_> {
 
 /// Title and body of the pull request with the work, and the issue that it closes.
 pub(super) fn pull_request(standing: &Standing<'_>, closes: Option<i64>) -> (String, String) {
-    let title = one_line(&standing.job.title, TITLE);
+    let title = standing.summary().and_then(first_line).unwrap_or(&standing.job.title);
+    let title = one_line(title, TITLE);
     let mut body = match standing.summary() {
         Some(summary) => harmless(summary, SUMMARY),
         None => format!("{} did this, and wrote nothing about it.", standing.agent()),
@@ -207,6 +208,13 @@ pub(super) fn pull_request(standing: &Standing<'_>, closes: Option<i64>) -> (Str
     body += &format!("\n\n<!-- millrace:job={} -->", standing.job.id);
     let title = if title.is_empty() { "Changes".to_owned() } else { title };
     (title, body)
+}
+
+/// The first line that says something, without the marks of a heading, a list or a stress around it.
+fn first_line(summary: &str) -> Option<&str> {
+    let says = |line: &&str| line.chars().any(char::is_alphanumeric) && !line.trim_start().starts_with("```");
+    let line = summary.lines().find(says)?.trim_start_matches(['#', '*', '-', '>', ' ', '\t']);
+    Some(line.trim_end_matches(['*', ' ']))
 }
 
 /// A branch's name in code. Git allows no backtick to be a danger, but it may be there.
@@ -300,10 +308,24 @@ mod tests {
     }
 
     #[test]
+    fn a_pull_request_is_named_by_what_was_done() {
+        let job = job(JobState::Succeeded, Some(AgentOutcome::Changed));
+        let title = |summary: Option<&str>| {
+            let run = AgentRun { summary: summary.map(str::to_owned), ..done() };
+            pull_request(&standing(&job, Some(&run), &Work::None), None).0
+        };
+        assert_eq!(title(Some("\n## **Mend the wheel**\nIt turns.")), "Mend the wheel");
+        assert_eq!(title(Some("Fixes #1 for @ada\nIt turns.")), "F\u{200b}ixes #\u{200b}1 for @\u{200b}ada");
+        assert_eq!(title(Some(&"ü".repeat(300))), format!("{} …", "ü".repeat(TITLE)));
+        for nothing in [None, Some(" \n"), Some("---")] {
+            assert_eq!(title(nothing), "Turn the wheel @\u{200b}ada");
+        }
+    }
+
+    #[test]
     fn a_pull_request_closes_the_issue_that_asked_for_it_and_no_other() {
         let (job, run) = (job(JobState::Succeeded, Some(AgentOutcome::Changed)), done());
-        let (title, body) = pull_request(&standing(&job, Some(&run), &Work::None), Some(7));
-        assert_eq!(title, "Turn the wheel @\u{200b}ada");
+        let (_, body) = pull_request(&standing(&job, Some(&run), &Work::None), Some(7));
         assert!(body.contains("\n\nCloses #7\n") && !body.contains("#1"), "{body}");
         let (_, body) = pull_request(&standing(&job, Some(&run), &Work::None), None);
         assert!(body.contains("Asked for in #7") && !body.contains("Closes"), "{body}");

@@ -1,6 +1,6 @@
 //! Where the App is installed: looked up as a whole, which is simple and always right.
 
-use super::{Connection, ConnectionError};
+use super::{Connection, ConnectionError, tokens::of_installation};
 use crate::{
     db::installations::{self, InstallationRow, RepositoryRow},
     github::{AppInstallation, Client, GitHubError, Permissions},
@@ -32,7 +32,7 @@ impl Connection {
         if installation.suspended_at.is_none() {
             let permissions = Permissions::from([("metadata", "read")]);
             let token = client.installation_token(installation.id, None, &permissions).await?.token;
-            let client = self.0.github.with_token(token, format!("installation {}", installation.id));
+            let client = self.0.github.with_token(token, of_installation(installation.id));
             repositories = client.installed_repositories().await?;
         }
         let repositories = repositories.into_iter().map(|repository| RepositoryRow {

@@ -34,6 +34,15 @@ pub enum Purpose {
     Push,
 }
 
+/// Whose rate limit the token from the settings has.
+const GIVEN: &str = "token";
+
+/// A token, and whose rate limit it has.
+struct Granted {
+    token: SecretString,
+    to: String,
+}
+
 /// Why GitHub could not be asked. Many who wait for the same answer get the same error.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ConnectionError {
@@ -102,8 +111,9 @@ impl Connection {
         repository: &RepositoryName,
         purpose: Purpose,
     ) -> Result<Client, ConnectionError> {
-        let token = self.token(repository, purpose).await?;
-        Ok(self.0.github.with_token(token, format!("{repository} {purpose:?}")))
+        let Granted { token, to } = self.granted(repository, purpose).await?;
+        let client = self.0.github.with_token(token, format!("{repository} {purpose:?}"));
+        Ok(client.sharing_limits_of(to))
     }
 
     /// A token for git over HTTPS, whose user is `x-access-token`.
@@ -112,9 +122,20 @@ impl Connection {
         repository: &RepositoryName,
         purpose: Purpose,
     ) -> Result<SecretString, ConnectionError> {
+        self.granted(repository, purpose).await.map(|granted| granted.token)
+    }
+
+    async fn granted(
+        &self,
+        repository: &RepositoryName,
+        purpose: Purpose,
+    ) -> Result<Granted, ConnectionError> {
         match self.app().await? {
             Some(app) => self.installation_token(&app, repository, purpose).await,
-            None => self.given_token().ok_or(ConnectionError::NotConnected),
+            None => {
+                let token = self.given_token().ok_or(ConnectionError::NotConnected)?;
+                Ok(Granted { token, to: GIVEN.to_owned() })
+            }
         }
     }
 
@@ -140,7 +161,7 @@ impl Connection {
             return Ok(format!("{}[bot]", app.slug));
         }
         let token = self.given_token().ok_or(ConnectionError::NotConnected)?;
-        let client = self.0.github.with_token(token, "own login");
+        let client = self.0.github.with_token(token, "own login").sharing_limits_of(GIVEN);
         let login = self.0.token_login.get_or_try_init(async || Ok(client.account().await?.login));
         login.await.cloned().map_err(|error: GitHubError| error.into())
     }

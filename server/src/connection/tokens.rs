@@ -6,10 +6,9 @@ use std::{
 };
 
 use chrono::{TimeDelta, Utc};
-use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
-use super::{App, Connection, ConnectionError, Purpose};
+use super::{App, Connection, ConnectionError, Granted, Purpose};
 use crate::{
     db::installations::{self, InstalledIn},
     github::{GitHubError, InstallationToken, Permissions, RepositoryName},
@@ -23,7 +22,19 @@ const MANY: usize = 1024;
 /// Names of repositories in small letters, as GitHub compares them.
 type Key = (String, Purpose);
 /// Empty while somebody asks for it.
-type Asked = Arc<OnceCell<Result<InstallationToken, ConnectionError>>>;
+type Asked = Arc<OnceCell<Result<Issued, ConnectionError>>>;
+
+/// A token of an installation.
+#[derive(Clone)]
+struct Issued {
+    token: InstallationToken,
+    installation: i64,
+}
+
+/// Whose rate limit the tokens of an installation have.
+pub(super) fn of_installation(id: i64) -> String {
+    format!("installation {id}")
+}
 
 #[derive(Default)]
 pub(super) struct Tokens(Mutex<HashMap<Key, Asked>>);
@@ -45,7 +56,7 @@ impl Tokens {
 /// Refused, or near its end. One that is being asked for is neither.
 fn is_over(asked: &Asked) -> bool {
     match asked.get() {
-        Some(Ok(token)) => token.expires_at - Utc::now() < LEFT,
+        Some(Ok(Issued { token, .. })) => token.expires_at - Utc::now() < LEFT,
         Some(Err(_)) => true,
         None => false,
     }
@@ -58,10 +69,15 @@ impl Connection {
         app: &App,
         repository: &RepositoryName,
         purpose: Purpose,
-    ) -> Result<SecretString, ConnectionError> {
+    ) -> Result<Granted, ConnectionError> {
         let asked = app.tokens.find((repository.as_str().to_lowercase(), purpose));
         let answer = asked.get_or_init(|| self.ask_token(app, repository, purpose)).await;
-        answer.as_ref().map(|token| token.token.clone()).map_err(Clone::clone)
+        match answer {
+            Ok(Issued { token, installation }) => {
+                Ok(Granted { token: token.token.clone(), to: of_installation(*installation) })
+            }
+            Err(error) => Err(error.clone()),
+        }
     }
 
     /// What is known of the installations may be old: then GitHub says which one it is.
@@ -70,11 +86,12 @@ impl Connection {
         app: &App,
         repository: &RepositoryName,
         purpose: Purpose,
-    ) -> Result<InstallationToken, ConnectionError> {
+    ) -> Result<Issued, ConnectionError> {
         let client = self.client_of(app)?;
         let ask = async |installed: InstalledIn| {
             let permissions = permissions(purpose, installed.writes_workflows);
-            client.installation_token(installed.id, Some(repository), &permissions).await
+            let token = client.installation_token(installed.id, Some(repository), &permissions).await?;
+            Ok::<_, GitHubError>(Issued { token, installation: installed.id })
         };
         if let Some(known) = installations::of_repository(&self.0.db, repository).await? {
             match ask(known).await {
@@ -115,8 +132,9 @@ mod tests {
         ("ada/orchard".to_owned(), Purpose::Read)
     }
 
-    fn token(left: TimeDelta) -> InstallationToken {
-        InstallationToken { token: "ghs_x".into(), expires_at: Utc::now() + left }
+    fn token(left: TimeDelta) -> Issued {
+        let token = InstallationToken { token: "ghs_x".into(), expires_at: Utc::now() + left };
+        Issued { token, installation: 1 }
     }
 
     #[test]

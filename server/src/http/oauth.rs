@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::model::{ApiError, Person, UserId};
+use app::model::{ApiError, Person, Role, UserId};
 use axum::{
     Extension,
     extract::{Query, State},
@@ -68,6 +68,7 @@ enum Refusal {
     NotListed,
     Removed,
     Unclear,
+    Malformed,
     Away,
     Taken,
 }
@@ -82,6 +83,7 @@ impl Refusal {
             Self::NotListed => "github_not_listed",
             Self::Removed => "github_removed",
             Self::Unclear => "github_unclear",
+            Self::Malformed => "github_malformed",
             Self::Away => "github_away",
             Self::Taken => "github_taken",
         }
@@ -89,14 +91,17 @@ impl Refusal {
 
     /// Whether somebody who guesses learned something.
     const fn counts(self) -> bool {
-        !matches!(self, Self::Off | Self::Away)
+        !matches!(self, Self::Off | Self::Malformed | Self::Away)
     }
 }
 
 impl From<GitHubError> for Refusal {
     fn from(error: GitHubError) -> Self {
         tracing::warn!(%error, "GitHub did not say who signs in");
-        Self::Away
+        match error {
+            GitHubError::Unexpected(_) => Self::Malformed,
+            _ => Self::Away,
+        }
     }
 }
 
@@ -252,11 +257,18 @@ async fn link(server: &Server, person: &Person, account: &GitHubAccount) -> Resu
     }
 }
 
-/// The person behind an account, who was let in before, or whom the settings let in.
+/// The person behind an account, whom the settings let in. Members are looked up in the list each time, because who has left
+/// it is to stay outside; owners are let in by each other.
 async fn admitted(server: &Server, account: &GitHubAccount, client: &Client) -> Result<UserId, Stop> {
     let db = server.lifecycle.db();
     let is_new = match accounts::standing(db, account.id).await.map_err(away)? {
-        Standing::Admitted(_) => false,
+        Standing::Admitted(id) => {
+            let person = people::find(db, id).await.map_err(away)?;
+            if person.is_none_or(|person| person.role != Role::Owner) {
+                listed(&server.config.github.members, account, client).await?;
+            }
+            false
+        }
         Standing::Removed => return Err(Refusal::Removed.into()),
         Standing::Open => {
             listed(&server.config.github.members, account, client).await?;

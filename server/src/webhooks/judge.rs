@@ -164,6 +164,7 @@ impl Webhooks {
         text: &str,
     ) -> Result<(), Failure> {
         let client = self.connection.client(case.repository, Purpose::Answer).await?;
-        Ok(answers::say(&client, case.repository, number, marker, text).await?)
+        let own = self.connection.own_login().await?;
+        Ok(answers::say(&client, case.repository, number, &own, marker, text).await?)
     }
 }

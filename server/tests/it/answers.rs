@@ -4,11 +4,12 @@ use std::process::Command;
 
 use app::model::{AgentOutcome, JobDetail, JobId, JobState, Stream};
 use millrace::{
+    connection::Purpose,
     db::{
         answers::{self, Asked, AskedIn, NewAnswer},
         github_app::{self, AppRow},
     },
-    github::RepositoryName,
+    github::{GitHubError, RepositoryName},
     seal::Seal,
 };
 use millrace_fake_github::{APP_PRIVATE_KEY, App as GitHubApp, Comment, FakeGitHub, RateLimit, World};
@@ -133,6 +134,17 @@ impl Site {
         comment.body.clone()
     }
 
+    /// One check run of this commit says that the job has gone well.
+    #[track_caller]
+    fn checked_once(&self, job: JobId, commit: &str) {
+        let checks = self.world().checks(REPOSITORY, commit);
+        let [check] = &checks[..] else { panic!("{checks:?}") };
+        assert_eq!(
+            (check.external_id.as_str(), check.conclusion.as_deref()),
+            (&*job.to_string(), Some("success"))
+        );
+    }
+
     /// How often GitHub was asked this.
     fn count(&self, method: &str, end: &str) -> usize {
         let requests = self.world().requests();
@@ -179,7 +191,9 @@ async fn a_comment_becomes_a_pull_request_and_one_comment() {
     let [pull] = &site.world().pulls(REPOSITORY)[..] else { panic!("one pull request") };
     let agent = detail.attempts.last().unwrap().agent.clone().unwrap();
     let branch = detail.job.branch.clone().unwrap();
-    assert_eq!(site.git(&["rev-parse", &branch]), agent.head.unwrap());
+    let head = agent.head.unwrap();
+    assert_eq!(site.git(&["rev-parse", &branch]), head);
+    site.checked_once(asked.job, &head);
     assert_eq!(site.git(&["diff", "--name-only", &format!("main..{branch}")]), "trees.txt");
     assert_eq!(pull.title, "Plant a tree");
     assert!(pull.body.contains(&format!("\n\nCloses #{}\n", asked.number)), "{}", pull.body);
@@ -277,6 +291,9 @@ async fn the_work_for_a_pull_request_is_pushed_to_its_branch() {
     assert_eq!(detail.job.branch.as_deref(), Some("more-trees"));
     assert_eq!(site.world().pulls(REPOSITORY).len(), 1);
     assert!(site.own_comment(number).starts_with("**Done.** The work is on this pull request's branch"));
+    site.checked_once(asked.job, &after);
+    let at_the_head_before = site.world().checks(REPOSITORY, &before);
+    assert!(at_the_head_before.iter().all(|check| check.status == "completed"), "{at_the_head_before:?}");
 }
 
 #[tokio::test]
@@ -329,9 +346,11 @@ async fn nothing_is_said_twice_where_an_answer_is_cut_off() {
     site.told(asked.job).await;
 
     assert!(site.own_comment(number).starts_with("**Done.**"));
-    assert_eq!(site.world().checks(REPOSITORY, &head).len(), 1);
+    assert!(site.world().checks(REPOSITORY, &head).len() <= 1);
     assert_eq!(site.world().pulls(REPOSITORY).len(), 2, "the one that was there, and one for the work");
-    assert_eq!(site.count("POST", "/check-runs"), 1);
+    let work = site.world().pulls(REPOSITORY).into_iter().find(|pull| pull.number != number).unwrap();
+    let after = site.world().branch(REPOSITORY, &work.pull.head_branch).unwrap();
+    assert_eq!(site.world().checks(REPOSITORY, &after).len(), 1);
     assert_eq!(site.count("POST", "/pulls"), 1);
 }
 
@@ -359,6 +378,59 @@ async fn nothing_is_said_twice_where_a_server_is_killed() {
 }
 
 #[tokio::test]
+async fn nothing_is_said_twice_where_the_process_is_killed_before_it_knows_what_was_done() {
+    let site = Site::new(GROW).await;
+    let _runner = site.app.runner().await;
+    let asked = site.ask().await;
+    let detail = site.app.finished(asked.job).await;
+    let head = detail.attempts.last().unwrap().agent.clone().unwrap().head.unwrap();
+    let url = site.github.url();
+    let settings = [("MILLRACE_GITHUB__URL", url.as_str())];
+    let comments = format!("issues/{}/comments", asked.number);
+    for end in ["pulls", &comments, "check-runs"] {
+        site.world().hold_answer_next("POST", &format!("/repos/{REPOSITORY}/{end}"));
+        let port = site.app.free_port().await;
+        let (mut server, _) = site.app.server_process_with(port, &settings).await;
+        until("it was done", async || match end {
+            "pulls" => site.world().pulls(REPOSITORY).len() == 1,
+            "check-runs" => site.world().checks(REPOSITORY, &head).len() == 1,
+            _ => site.own_comments(asked.number).len() == 1,
+        })
+        .await;
+        server.kill();
+        // The lease is over.
+        sqlx::query("UPDATE github_answers SET due_at = now()").execute(site.app.db()).await.unwrap();
+    }
+
+    let port = site.app.free_port().await;
+    let (_server, _) = site.app.server_process_with(port, &settings).await;
+    site.told(asked.job).await;
+
+    assert_eq!(site.world().pulls(REPOSITORY).len(), 1);
+    assert!(site.own_comment(asked.number).starts_with("**Done.** The work is in #"));
+    site.checked_once(asked.job, &head);
+    for end in ["/pulls", &format!("/{comments}"), "/check-runs"] {
+        assert_eq!(site.count("POST", end), 1, "{end}");
+    }
+}
+
+#[tokio::test]
+async fn a_marker_that_somebody_else_wrote_stands_for_nothing() {
+    let site = Site::new(GROW).await;
+    let asked = site.ask().await;
+    let marker = format!("<!-- millrace:job={} -->", asked.job);
+    site.world().comment(REPOSITORY, asked.number, "ada", &marker);
+    // The second try looks whether the first one has said it.
+    site.world().fail_next("POST", &format!("/repos/{REPOSITORY}/issues/{}/comments", asked.number), 502, 1);
+    let (_answers, _runner) = (site.app.answers(), site.app.runner().await);
+    site.told(asked.job).await;
+
+    let [forged, said] = &site.own_comments(asked.number)[..] else { panic!("an answer of Millrace's own") };
+    assert_eq!((forged.author.as_str(), forged.edits), ("ada", 0));
+    assert!(said.author.ends_with("[bot]") && said.body.starts_with("**Done.**"), "{said:?}");
+}
+
+#[tokio::test]
 async fn a_rate_limit_is_waited_for() {
     let site = Site::new(GROW).await;
     site.world().rate_limit_next(
@@ -370,6 +442,21 @@ async fn a_rate_limit_is_waited_for() {
     let detail = site.told(asked.job).await;
     assert!(site.own_comment(asked.number).starts_with("**Done.**"));
     assert_eq!(detail.not_told, None);
+}
+
+#[tokio::test]
+async fn a_rate_limit_holds_for_all_that_the_installation_asks() {
+    let site = Site::new(GROW).await;
+    let connection = site.app.connection();
+    let reader = connection.client(&name(), Purpose::Read).await.unwrap();
+    let writer = connection.client(&name(), Purpose::Answer).await.unwrap();
+    site.world().busy_next("GET", &format!("/repos/{REPOSITORY}"), 600);
+    assert!(matches!(reader.default_branch(&name()).await, Err(GitHubError::RateLimited { .. })));
+    let asked = site.world().requests().len();
+
+    assert!(matches!(writer.default_branch(&name()).await, Err(GitHubError::RateLimited { .. })));
+
+    assert_eq!(site.world().requests().len(), asked, "nobody asks before the time is over");
 }
 
 #[tokio::test]

@@ -104,6 +104,23 @@ async fn the_list_names_logins_organisations_and_teams() {
 }
 
 #[tokio::test]
+async fn a_member_who_has_left_the_list_stays_outside_and_an_owner_does_not() {
+    let github = github().await;
+    github.world().add_org("acme", &["grace"]);
+    let app = visitor::with_sign_in(&github, "org:acme").await;
+    assert_eq!(Browser::new(&app).sign_in_with_github("grace").await, "/");
+    // Everybody has left.
+    github.world().leave_org("acme", "grace");
+
+    let mut browser = Browser::new(&app);
+    assert_eq!(browser.sign_in_with_github("grace").await, "/sign-in?error=github_not_listed");
+    assert_eq!(browser.get("/api/jobs").await.status(), StatusCode::UNAUTHORIZED);
+
+    sqlx::query("UPDATE users SET role = 'owner' WHERE login = 'grace'").execute(app.db()).await.unwrap();
+    assert_eq!(Browser::new(&app).sign_in_with_github("grace").await, "/");
+}
+
+#[tokio::test]
 async fn the_way_back_works_once_and_for_the_browser_that_began_it() {
     let github = github().await;
     github.world().add_user("ada");
@@ -222,6 +239,30 @@ async fn nobody_comes_in_while_github_is_away_or_does_not_tell() {
     }
     assert_eq!(who(&app, &browser).await, None);
     assert_eq!(browser.sign_in_with_github("grace").await, "/");
+}
+
+#[tokio::test]
+async fn an_answer_that_makes_no_sense_lets_nobody_in_and_the_page_says_what_to_do() {
+    let github = github().await;
+    github.world().add_user("ada");
+    let app = visitor::with_sign_in(&github, "ada").await;
+    let mut browser = Browser::new(&app);
+    for (path, method, answer) in [
+        ("/login/oauth/access_token", "POST", "<!doctype html><title>Log in to the network</title>"),
+        ("/login/oauth/access_token", "POST", r#"{"token_type":"bearer"}"#),
+        ("/user", "GET", r#"{"login":"ada"}"#),
+    ] {
+        let back = browser.leave_for_github(Some("ada")).await;
+        github.world().nonsense_next(method, path, answer);
+
+        let response = browser.visit(&back).await;
+
+        assert_eq!(location(&response), "/sign-in?error=github_malformed", "{answer}");
+        let page = browser.get(location(&response)).await.text().await.unwrap();
+        assert!(page.contains("an owner should check") && page.contains("Try again"), "{page}");
+        assert_eq!(who(&app, &browser).await, None);
+    }
+    assert_eq!(browser.sign_in_with_github("ada").await, "/");
 }
 
 #[tokio::test]

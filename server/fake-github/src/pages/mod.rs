@@ -28,6 +28,7 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/{owner}/{name}/threads/{number}/comments", post(thread::comment))
         .route("/{owner}/{name}/threads/{number}/state", post(thread::change_state))
         .route("/{owner}/{name}/threads/{number}/merge", post(thread::merge))
+        .route("/{owner}/{name}/threads/{number}/failed-check", post(thread::fail_check))
 }
 
 async fn home(State(world): State<Arc<World>>) -> Response {

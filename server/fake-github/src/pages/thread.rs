@@ -62,6 +62,7 @@ fn render(state: &Known, repository: &str, number: u64) -> Outcome<Response> {
             }
             @if thread.open && thread.pull.is_some() {
                 form method="post" action=(action("merge")) { (speaker(state)) button class="quiet" { "Merge" } }
+                form method="post" action=(action("failed-check")) { button class="quiet" { "Fail a check" } }
             }
         }
     };
@@ -219,6 +220,19 @@ pub(super) async fn merge(
     let mut state = world.lock();
     let done = state.merge_pull(&repository, number, &by.author);
     back(&state, &repository, number, done.map(drop))
+}
+
+/// Lets a check of the latest commit fail, as if some other app had run the tests.
+pub(super) async fn fail_check(
+    State(world): State<Arc<World>>,
+    Path((owner, name, number)): Place,
+) -> Response {
+    let repository = format!("{owner}/{name}");
+    let head = world.lock().pull(&repository, number).map(|pull| pull.head_sha.clone());
+    let done = head.map(|head| {
+        world.complete_check(&repository, &head, "test", "failure", "github-actions");
+    });
+    back(&world.lock(), &repository, number, done)
 }
 
 fn back(state: &Known, repository: &str, number: u64, done: Outcome<()>) -> Response {

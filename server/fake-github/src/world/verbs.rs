@@ -32,6 +32,10 @@ impl World {
         org.members.extend(members.iter().map(|&member| member.to_owned()));
     }
 
+    pub fn leave_org(&self, org: &str, member: &str) {
+        self.lock().ensure_account(org, AccountKind::Organization).members.remove(member);
+    }
+
     pub fn add_team(&self, org: &str, slug: &str, members: &[&str]) {
         self.add_org(org, members);
         let mut state = self.lock();

@@ -43,3 +43,15 @@ async fn a_pull_request_is_read_and_merged_by_hand() {
     assert!(page(&github, "/ada/orchard/pull/1").await.contains("merged"));
     assert_eq!(github.world().file(REPOSITORY, "main", "pears.txt").as_deref(), Some("What pears adds.\n"));
 }
+
+#[tokio::test]
+async fn a_check_fails_by_hand() {
+    let github = github().await;
+    github.world().open_pull(REPOSITORY, "ada", "Pears", "", "pears", "main");
+    let failed = format!("{}/{REPOSITORY}/threads/1/failed-check", github.url());
+    assert_eq!(client().post(failed).send().await.unwrap().headers()["location"], "/ada/orchard/pull/1");
+    let head = github.world().branch(REPOSITORY, "pears").unwrap();
+    let [check] = &github.world().checks(REPOSITORY, &head)[..] else { panic!("one check") };
+    assert_eq!((check.name.as_str(), check.conclusion.as_deref()), ("test", Some("failure")));
+    assert!(page(&github, "/ada/orchard/pull/1").await.contains("failure"));
+}

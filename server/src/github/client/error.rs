@@ -96,9 +96,36 @@ impl GitHubError {
             StatusCode::UNAUTHORIZED => Self::Unauthorized,
             StatusCode::FORBIDDEN => Self::Forbidden(words),
             StatusCode::NOT_FOUND | StatusCode::GONE => Self::NotFound,
-            status if status.is_server_error() => Self::Away(words),
+            status if status.is_server_error() => busy(words, pause),
             status if status.is_client_error() => Self::Invalid(words),
             _ => Self::Unexpected(words),
         }
+    }
+}
+
+/// GitHub has a fault, and may say for how long.
+fn busy(words: String, pause: Option<DateTime<Utc>>) -> GitHubError {
+    pause.map_or(GitHubError::Away(words), |until| GitHubError::RateLimited { until })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fault_that_says_when_to_come_again_is_waited_for() {
+        let answer = |status: u16, headers: &[(&str, &str)]| {
+            let builder = headers
+                .iter()
+                .fold(axum::http::Response::builder().status(status), |builder, (name, value)| {
+                    builder.header(*name, *value)
+                });
+            GitHubError::read(Response::from(builder.body("").unwrap()))
+        };
+        let GitHubError::RateLimited { until } = answer(503, &[("retry-after", "120")]).await else {
+            panic!()
+        };
+        assert!(until - Utc::now() > TimeDelta::seconds(110));
+        assert!(matches!(answer(502, &[]).await, GitHubError::Away(_)));
     }
 }

@@ -5,11 +5,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Client, GitHubError};
-use crate::github::RepositoryName;
+use crate::github::{RepositoryName, event::Account};
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Comment {
     pub id: i64,
+    /// Nobody where the account is gone.
+    #[serde(default)]
+    pub user: Option<Account>,
     /// Empty for some that were written by programs.
     #[serde(default)]
     pub body: Option<String>,

@@ -74,10 +74,11 @@ impl GitHub {
         &self.http
     }
 
-    /// Asks with `token`. `identity` says whose it is, in a way that stays the same when the token is renewed: rate limits
-    /// and kept answers belong to it.
+    /// Asks with `token`. `identity` says whose it is and what it may see, in a way that stays the same when the token is
+    /// renewed: kept answers belong to it, and so do rate limits unless it shares them.
     pub fn with_token(&self, token: SecretString, identity: impl Into<String>) -> Client {
-        Client { github: self.clone(), token: Some(token), identity: identity.into() }
+        let identity = identity.into();
+        Client { github: self.clone(), token: Some(token), limited_with: identity.clone(), identity }
     }
 
     /// Sends a request that is not of the REST API, and reads the JSON that answers it.
@@ -91,7 +92,8 @@ impl GitHub {
 
     /// Asks without any token.
     pub fn anonymous(&self) -> Client {
-        Client { github: self.clone(), token: None, identity: "anonymous".to_owned() }
+        let name = || "anonymous".to_owned();
+        Client { github: self.clone(), token: None, identity: name(), limited_with: name() }
     }
 }
 
@@ -110,9 +112,16 @@ pub struct Client {
     github: GitHub,
     token: Option<SecretString>,
     identity: String,
+    /// All clients with the same word here wait together: GitHub counts what an installation asks, whichever token it has.
+    limited_with: String,
 }
 
 impl Client {
+    /// The same client, whose rate limit is also that of others.
+    pub fn sharing_limits_of(self, account: impl Into<String>) -> Self {
+        Self { limited_with: account.into(), ..self }
+    }
+
     pub fn github(&self) -> &GitHub {
         &self.github
     }
@@ -229,7 +238,7 @@ impl Client {
 
     /// Sends a request, unless GitHub has asked for a pause.
     async fn send(&self, request: RequestBuilder) -> Result<Response, GitHubError> {
-        if let Some(until) = self.github.kept.limited_until(&self.identity, Utc::now()) {
+        if let Some(until) = self.github.kept.limited_until(&self.limited_with, Utc::now()) {
             return Err(GitHubError::RateLimited { until });
         }
         let response = request.send().await.map_err(GitHubError::away)?;
@@ -238,7 +247,7 @@ impl Client {
         }
         let error = GitHubError::read(response).await;
         if let GitHubError::RateLimited { until } = &error {
-            self.github.kept.limit(&self.identity, *until);
+            self.github.kept.limit(&self.limited_with, *until);
         }
         Err(error)
     }

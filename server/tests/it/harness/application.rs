@@ -283,8 +283,13 @@ impl App {
 
     /// Starts `millrace serve` as a process and returns it when it answers, with its address.
     pub async fn server_process(&self, port: u16) -> (Process, SocketAddr) {
+        self.server_process_with(port, &[]).await
+    }
+
+    pub async fn server_process_with(&self, port: u16, settings: &[(&str, &str)]) -> (Process, SocketAddr) {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let command = millrace(self.path(), &self.settings, &["serve", "--listen", &address.to_string()]);
+        let arguments = ["serve", "--listen", &address.to_string()];
+        let command = millrace(self.path(), &self.settings_and(settings), &arguments);
         let mut process =
             Process::start(command, self.path().join(format!("server-{}.log", uuid::Uuid::new_v4())));
         until("the server answers", async || {

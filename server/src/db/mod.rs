@@ -128,3 +128,10 @@ fn signed(number: u32) -> i32 {
 fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
     sqlx::Error::Decode(Box::new(error))
 }
+
+/// Classes of errors that go away by themselves: connections, rolled back transactions, resources, an operator's doing.
+pub fn is_passing(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error
+        .code()
+        .is_some_and(|code| ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class)))
+}

@@ -98,7 +98,9 @@ impl Lifecycle {
                 .filter(|id| started.iter().all(|started| started.job.id != **id))
                 .copied()
                 .collect();
-            self.release(lane, runner, &lost).await;
+            // Nobody waits for it: what was started has to begin.
+            let (this, runner) = (self.clone(), runner.to_owned());
+            tokio::spawn(async move { this.release(lane, &runner, &lost).await });
         }
         metrics::started(&started);
         self.tell_later(&started);
@@ -150,26 +152,32 @@ impl Lifecycle {
 
     /// Cancels a waiting job at once, and asks the runner of a running one to stop it.
     pub async fn cancel(&self, id: JobId) -> Result<(), ApiError> {
-        if let Some(canceled) = transitions::cancel_waiting(&self.db, id).await.map_err(away)? {
-            let job = &canceled.job;
-            if let Err(error) = self.queue.remove(job.kind, job.priority, job.id).await {
-                tracing::debug!(job.id = %id, %error, "a canceled job stays in its list; whoever claims it drops it");
+        // A job that runs may wait for its next attempt by the time that it is asked to stop.
+        for _ in 0..2 {
+            if let Some(canceled) = transitions::cancel_waiting(&self.db, id).await.map_err(away)? {
+                let job = &canceled.job;
+                if let Err(error) = self.queue.remove(job.kind, job.priority, job.id).await {
+                    tracing::debug!(job.id = %id, %error, "a canceled job stays in its list; whoever claims it drops it");
+                }
+                self.changed(&[canceled]).await;
+                return Ok(());
             }
-            self.changed(&[canceled]).await;
-            return Ok(());
+            if let Some(running) = transitions::request_cancel(&self.db, id).await.map_err(away)? {
+                self.ring_runner(id).await?;
+                self.changed(&[running]).await;
+                return Ok(());
+            }
         }
-        let Some(running) = transitions::request_cancel(&self.db, id).await.map_err(away)? else {
-            return Err(ApiError::Conflict(
-                "The job has ended already, so there is nothing to cancel.".to_owned(),
-            ));
-        };
+        Err(ApiError::Conflict("The job has ended already, so there is nothing to cancel.".to_owned()))
+    }
+
+    /// Without the ring the runner of the job learns with its next heartbeat that it is to stop.
+    async fn ring_runner(&self, id: JobId) -> Result<(), ApiError> {
         let attempts = db::attempts::of_job(&self.db, id).await.map_err(away)?;
         if let Some(attempt) = attempts.last() {
             let channel = self.queue.keys().runner_bell(&attempt.runner);
-            // Without the ring the runner learns of it with its next heartbeat.
             let _ = self.queue.ring(&channel, b"cancel").await;
         }
-        self.changed(&[running]).await;
         Ok(())
     }
 
@@ -284,8 +292,13 @@ pub fn visible_to(person: &Person) -> Visible {
 
 /// What a person is told when Postgres fails; the reason is for the log.
 pub fn away(error: sqlx::Error) -> ApiError {
+    let is_passing = match &error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        sqlx::Error::Database(error) => db::is_passing(error.as_ref()),
+        _ => false,
+    };
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+        error if is_passing => {
             tracing::warn!(%error, "Postgres is away");
             ApiError::Unavailable(
                 "The database is away for a moment. Nothing was lost; please try again.".to_owned(),

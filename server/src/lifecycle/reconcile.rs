@@ -2,7 +2,7 @@
 //! lets one of them work at a time.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -26,6 +26,9 @@ const EVERY: Duration = Duration::from_secs(1);
 const SOONEST: Duration = Duration::from_millis(10);
 /// A job that was queued this long ago and is in no list was not pushed, or Redis forgot it.
 const PUSH_GRACE: Duration = Duration::from_secs(2);
+/// An id that holds a slot for this long although its job does not run has leaked it. Between claim and start that is so for
+/// a moment.
+const LEAK_GRACE: Duration = Duration::from_secs(2);
 /// How many jobs one statement takes.
 const PAGE: i64 = 1000;
 /// Counting a million queued jobs takes time. The next count comes after so many times as long as the last one took.
@@ -63,9 +66,8 @@ pub async fn reconcile(lifecycle: Lifecycle, config: Arc<Config>, stop: Cancella
 struct Reconciler {
     lifecycle: Lifecycle,
     config: Arc<Config>,
-    /// Ids that held a slot in the round before although they do not run. Between claim and start that is so for a
-    /// moment; twice in a row it is a leak.
-    suspects: HashSet<JobId>,
+    /// Ids that hold a slot although they do not run, and since when that is seen.
+    suspects: HashMap<JobId, Instant>,
     last_look: Instant,
     /// Since when this server and Postgres have been there without a break. After one, runners first get the time to renew
     /// leases that ran out meanwhile.
@@ -76,7 +78,7 @@ struct Reconciler {
 impl Reconciler {
     fn new(lifecycle: Lifecycle, config: Arc<Config>) -> Self {
         let now = Instant::now();
-        Self { lifecycle, config, suspects: HashSet::new(), last_look: now, calm_since: now, next_count: now }
+        Self { lifecycle, config, suspects: HashMap::new(), last_look: now, calm_since: now, next_count: now }
     }
 
     /// One round, if no other server is at it. Returns when there may be something to do.
@@ -95,7 +97,7 @@ impl Reconciler {
         }
         let begin = Instant::now();
         let counts = begin >= self.next_count;
-        let mut suspects = HashSet::new();
+        let mut suspects = HashMap::new();
         let mut settings = db::lanes::all(&self.lifecycle.db).await?;
         for lane in Kind::ALL {
             let limits = self.lifecycle.limits(&settings.remove(lane).unwrap_or_default());
@@ -170,14 +172,18 @@ impl Reconciler {
 
     /// Slots held in Redis by jobs that do not run are given back; jobs that run without a slot get one. Returns the ids
     /// to look at again.
-    async fn mend_slots(&self, lane: Kind) -> anyhow::Result<Vec<JobId>> {
+    async fn mend_slots(&self, lane: Kind) -> anyhow::Result<HashMap<JobId, Instant>> {
         let Lifecycle { db, queue, .. } = &self.lifecycle;
         let held = queue.active(lane).await?;
         let running: HashSet<JobId> = db::running_ids(db, lane).await?.into_iter().collect();
         let homeless: Vec<JobId> = running.iter().filter(|id| !held.contains(id)).copied().collect();
         queue.hold(lane, &homeless).await?;
+        let now = Instant::now();
         let idle = held.into_iter().filter(|id| !running.contains(id));
-        let (leaked, suspects): (Vec<JobId>, Vec<JobId>) = idle.partition(|id| self.suspects.contains(id));
+        let seen = idle.map(|id| (id, self.suspects.get(&id).copied().unwrap_or(now)));
+        let (leaked, suspects): (HashMap<_, _>, HashMap<_, _>) =
+            seen.partition(|(_, since)| now.duration_since(*since) >= LEAK_GRACE);
+        let leaked: Vec<JobId> = leaked.into_keys().collect();
         if !leaked.is_empty() {
             tracing::warn!(%lane, count = leaked.len(), "slots had leaked and are free again");
             queue.release(lane, "", &leaked).await?;

@@ -1,8 +1,9 @@
 //! Keeps the leases of everything that runs here, and hears what is to be stopped.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, atomic::Ordering},
+    time::Instant,
 };
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -10,13 +11,16 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::{Key, Runner, StopReason};
 use crate::db::{self, runners::Draining};
 
+/// Attempts that Postgres has as this runner's, but that do not run here, and since when they were seen.
+type Strangers = HashMap<Key, Instant>;
+
 /// Renews, forever. Rings make it look at once: somebody canceled something.
 pub(super) async fn keep(runner: Arc<Runner>) {
     let mut tick = interval(runner.config.queue.heartbeat());
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let channel = runner.lifecycle.queue().keys().runner_bell(&runner.name);
     let mut ring = runner.lifecycle.queue().bells().listen(&channel);
-    let mut strangers = HashSet::new();
+    let mut strangers = Strangers::new();
     loop {
         tokio::select! {
             _ = tick.tick() => {}
@@ -29,8 +33,8 @@ pub(super) async fn keep(runner: Arc<Runner>) {
     }
 }
 
-/// One renewal. Returns attempts that Postgres has as this runner's, but that do not run here.
-async fn beat(runner: &Runner, strangers: &HashSet<Key>) -> sqlx::Result<HashSet<Key>> {
+/// One renewal. Returns the strangers.
+async fn beat(runner: &Runner, strangers: &Strangers) -> sqlx::Result<Strangers> {
     let (db, config) = (runner.lifecycle.db(), &runner.config);
     let draining =
         db::runners::heartbeat(db, &runner.name, config.runner.slots.get(), &config.runner.lanes).await?;
@@ -54,14 +58,18 @@ async fn beat(runner: &Runner, strangers: &HashSet<Key>) -> sqlx::Result<HashSet
         }
     }
     let held = runner.held_keys();
-    let found: HashSet<Key> = renewed
+    let now = Instant::now();
+    let found: Strangers = renewed
         .iter()
         .map(|attempt| (attempt.id, attempt.attempt))
         .filter(|key| !held.contains(key))
+        .map(|key| (key, strangers.get(&key).copied().unwrap_or(now)))
         .collect();
-    // An attempt is a stranger for a moment between its start and its task. Twice in a row, its start was not heard here
-    // although it had succeeded, and nobody will ever execute it.
-    for (id, attempt) in found.intersection(strangers) {
+    // An attempt is a stranger for a moment between its start and its task. One that stays a stranger for as long as a usual
+    // pause between two beats (a ring may make that short) was started without this runner hearing of it, and nobody will
+    // ever execute it.
+    let pause = config.queue.heartbeat();
+    for ((id, attempt), _) in found.iter().filter(|(_, since)| now.duration_since(**since) >= pause) {
         if let Some(owned) = db::find_owned(db, *id).await?
             && owned.job.attempt == *attempt
         {

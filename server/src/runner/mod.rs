@@ -57,6 +57,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 /// How long to wait before Redis or Postgres is tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// How often a runner that stops looks for attempts that do not know it yet.
+const STOP_AGAIN: Duration = Duration::from_millis(100);
 
 /// What an attempt does. The runner takes care of everything around it: leases, output, cancellation, the verdict's way
 /// to Postgres.
@@ -129,10 +131,18 @@ impl Runner {
             () = tokio::time::sleep(grace) => {}
             () = hurry.cancelled() => {}
         }
-        for stopper in self.held().values() {
-            stopper.stop(StopReason::RunnerStops);
+        // Again and again: one that was claimed in the last moment may only be about to begin.
+        let ended = attempts.wait();
+        tokio::pin!(ended);
+        loop {
+            for stopper in self.held().values() {
+                stopper.stop(StopReason::RunnerStops);
+            }
+            tokio::select! {
+                () = &mut ended => break,
+                () = tokio::time::sleep(STOP_AGAIN) => {}
+            }
         }
-        attempts.wait().await;
         heartbeat.abort();
         drop(registration);
         if let Err(error) = db::runners::remove(self.lifecycle.db(), &self.name).await {
@@ -168,19 +178,22 @@ impl Runner {
         doorbell: &mut Doorbell,
         attempts: &TaskTracker,
     ) -> anyhow::Result<()> {
+        if self.draining.load(Ordering::Relaxed) {
+            // Not at the door: it would take rings that are meant for others.
+            tokio::time::sleep(RETRY_AFTER).await;
+            return Ok(());
+        }
         drop(self.slots.acquire().await?);
         // Attempts that ended together give their slots back one after the other; all of them are filled at once.
         tokio::task::yield_now().await;
         let mut took_any = false;
         let mut patience = PATIENCE;
-        if !self.draining.load(Ordering::Relaxed) {
-            for lane in lanes {
-                // In a task of its own: from the claim on ids are in this runner's hands, and a stop in this very moment
-                // must not drop them.
-                let claim = attempts.spawn(Arc::clone(self).claim_from(*lane, attempts.clone())).await??;
-                took_any |= !claim.jobs.is_empty();
-                patience = claim.again_in.map_or(patience, |again| again.clamp(SHORTEST_WAIT, patience));
-            }
+        for lane in lanes {
+            // In a task of its own: from the claim on ids are in this runner's hands, and a stop in this very moment must not
+            // drop them.
+            let claim = attempts.spawn(Arc::clone(self).claim_from(*lane, attempts.clone())).await??;
+            took_any |= !claim.jobs.is_empty();
+            patience = claim.again_in.map_or(patience, |again| again.clamp(SHORTEST_WAIT, patience));
         }
         if !took_any {
             doorbell.wait(patience).await?;
@@ -251,7 +264,7 @@ impl Runner {
     }
 }
 
-/// The configured name, or the host's, and four characters of its own: what an earlier start of this runner held must not
+/// The configured name, or the host's, and eight characters of its own: what an earlier start of this runner held must not
 /// be taken for this one's.
 pub fn unique_name(configured: &str) -> anyhow::Result<String> {
     let base = if configured.is_empty() {
@@ -260,7 +273,7 @@ pub fn unique_name(configured: &str) -> anyhow::Result<String> {
     } else {
         configured.to_owned()
     };
-    let mut random = [0; 2];
+    let mut random = [0; 4];
     getrandom::fill(&mut random)?;
-    Ok(format!("{base}-{:02x}{:02x}", random[0], random[1]))
+    Ok(format!("{base}-{:08x}", u32::from_be_bytes(random)))
 }

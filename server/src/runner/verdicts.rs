@@ -8,7 +8,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::RETRY_AFTER;
 use crate::{
     batch::Batcher,
-    db::transitions::{Outcome, Verdict},
+    db::{
+        self,
+        transitions::{Outcome, Verdict},
+    },
     lifecycle::Lifecycle,
 };
 
@@ -76,7 +79,7 @@ async fn tell(lifecycle: &Lifecycle, runner: &str, verdicts: Vec<Verdict>) -> Ve
                     .collect();
             }
             // One that Postgres does not take must not keep the others out.
-            Err(sqlx::Error::Database(error)) if !is_passing(error.as_ref()) => {
+            Err(sqlx::Error::Database(error)) if !db::is_passing(error.as_ref()) => {
                 if let [verdict] = &verdicts[..] {
                     tracing::error!(job.id = %verdict.id, %error, "a verdict is refused; the job is tried again when the lease is over");
                     return vec![Heard::Refused];
@@ -93,11 +96,4 @@ async fn tell(lifecycle: &Lifecycle, runner: &str, verdicts: Vec<Verdict>) -> Ve
         }
         tokio::time::sleep(RETRY_AFTER).await;
     }
-}
-
-/// Classes of errors that go away by themselves: connections, rolled back transactions, resources, an operator's doing.
-fn is_passing(error: &dyn sqlx::error::DatabaseError) -> bool {
-    error
-        .code()
-        .is_some_and(|code| ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class)))
 }

@@ -99,6 +99,27 @@ async fn low_jobs_get_a_turn_while_critical_ones_keep_coming() {
 }
 
 #[tokio::test]
+async fn where_starts_are_rare_the_urgent_and_the_overdue_take_turns() {
+    let app =
+        App::with(&[("MILLRACE_QUEUE__AGEING_SECONDS", "1"), ("MILLRACE_QUEUE__CONCURRENCY", "1")]).await;
+    let order = app.path().join("order");
+    let mut jobs = Vec::new();
+    for priority in ["low", "low", "critical", "critical"] {
+        let script = format!("echo {priority} >> '{}'; sleep 1.2", order.display());
+        jobs.push(app.submit_with(json!({ "priority": priority, "script": script })).await);
+    }
+
+    let _runner = app.runner().await;
+    for id in jobs {
+        app.wait_until(id, JobState::Succeeded).await;
+    }
+
+    let order = std::fs::read_to_string(order).unwrap();
+    let order: Vec<&str> = order.lines().collect();
+    assert!(order.windows(2).all(|pair| pair != ["low", "low"]), "the urgent come between: {order:?}");
+}
+
+#[tokio::test]
 async fn who_asks_for_much_does_not_keep_others_waiting() {
     let app = App::with(&[("MILLRACE_QUEUE__CONCURRENCY", "1")]).await;
     let order = app.path().join("order");

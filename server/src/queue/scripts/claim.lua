@@ -83,19 +83,30 @@ local waits = {}
 for priority = 1, PRIORITIES do
   waits[priority] = redis.call('SCARD', KEYS[5 + 2 * priority]) > 0
 end
--- Who has waited for its turn for too long goes before the more urgent ones, once.
-for priority = 2, PRIORITIES do
-  if free > 0 and waits[priority] then
-    local since = tonumber(redis.call('HGET', KEYS[5], 'since:' .. priority) or now)
-    if now - since >= ageing then
-      free = free - take(priority, 1)
+-- Who has waited for its turn for longest, and for too long, goes before the more urgent ones, once. Then one of these comes
+-- first again: where starts are further apart than `ageing`, somebody has always waited for too long.
+local aged = 0
+if free > 0 and not redis.call('HGET', KEYS[5], 'aged') then
+  local longest, overdue = ageing, nil
+  for priority = 2, PRIORITIES do
+    local since = waits[priority] and tonumber(redis.call('HGET', KEYS[5], 'since:' .. priority))
+    if since and now - since >= longest then
+      longest, overdue = now - since, priority
     end
   end
+  aged = overdue and take(overdue, 1) or 0
+  free = free - aged
 end
+local usual = 0
 for priority = 1, PRIORITIES do
-  if free > 0 and waits[priority] then
-    free = free - take(priority, free)
+  if free > usual and waits[priority] then
+    usual = usual + take(priority, free - usual)
   end
+end
+if usual > 0 then
+  redis.call('HDEL', KEYS[5], 'aged')
+elseif aged > 0 then
+  redis.call('HSET', KEYS[5], 'aged', 1)
 end
 if gone >= MOST_GONE then
   answer[1] = 0

@@ -141,7 +141,7 @@ impl AgentAttempt<'_> {
             Ok(ending) => ending,
             Err(error) => {
                 let error = format!("{} could not be started: {error}", self.profile.title);
-                return Ok(self.end(AgentOutcome::AgentError, error).await);
+                return Ok(self.end(AgentOutcome::AgentError, error).await.and_never_again());
             }
         };
         // It becomes a commit's message, a comment and a pull request's text.

@@ -25,7 +25,7 @@ type Key = (String, Purpose);
 type Asked = Arc<OnceCell<Result<Issued, ConnectionError>>>;
 
 /// A token of an installation.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Issued {
     token: InstallationToken,
     installation: i64,

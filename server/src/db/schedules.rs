@@ -109,7 +109,7 @@ pub async fn due(db: impl PgExecutor<'_>, limit: i64) -> Result<Vec<DueSchedule>
         r#"SELECT schedules.id, cron, timezone, missed, job, users.id AS user_id, login, role, next_at AS "next_at!",
                   now() AS "now!"
            FROM schedules JOIN users ON users.id = schedules.created_by
-           WHERE next_at <= now() ORDER BY next_at LIMIT $1"#,
+           WHERE next_at <= now() AND is_admitted ORDER BY next_at LIMIT $1"#,
         limit,
     )
     .fetch_all(db)

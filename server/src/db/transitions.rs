@@ -184,6 +184,8 @@ pub struct Verdict {
 /// job's pause, doubled with each failure up to an hour, give or take a quarter. Returns the jobs whose attempts were
 /// `runner`'s.
 pub async fn finish(db: impl PgExecutor<'_>, runner: &str, verdicts: &[Verdict]) -> Result<Vec<OwnedJob>> {
+    let mut verdicts: Vec<&Verdict> = verdicts.iter().collect();
+    verdicts.sort_unstable_by_key(|verdict| verdict.id);
     let ids: Vec<Uuid> = verdicts.iter().map(|verdict| *verdict.id.as_uuid()).collect();
     let attempts: Vec<i32> = verdicts.iter().map(|verdict| signed(verdict.attempt)).collect();
     let states: Vec<String> =

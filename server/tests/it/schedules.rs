@@ -220,3 +220,22 @@ async fn a_member_sees_their_own_schedules_and_an_owner_all() {
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert_eq!(read(&app, made.id).await.created_by, "mia");
 }
+
+#[tokio::test]
+async fn a_schedule_of_somebody_who_was_sent_away_makes_no_jobs() {
+    let app = App::start().await;
+    let token = app.token_of("mia", Role::Member).await;
+    let asked = app.http.post(app.url("/api/schedules")).bearer_auth(token.expose_secret());
+    let made: Schedule = asked.json(&new(&app, json!({}))).send().await.unwrap().json().await.unwrap();
+    let owners = create(&app, json!({})).await.id;
+    sqlx::query("UPDATE users SET is_admitted = false, removed_at = now() WHERE login = 'mia'")
+        .execute(app.db())
+        .await
+        .unwrap();
+
+    let_come(&app, 1).await;
+
+    eventually("the owner's has fired", async || read(&app, owners).await.last_job.map(drop)).await;
+    assert_eq!(read(&app, made.id).await.last_job, None);
+    assert_eq!(jobs(&app).await.jobs.len(), 1);
+}

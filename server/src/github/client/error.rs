@@ -115,9 +115,8 @@ mod tests {
     #[tokio::test]
     async fn a_fault_that_says_when_to_come_again_is_waited_for() {
         let answer = |status: u16, headers: &[(&str, &str)]| {
-            let builder = headers
-                .iter()
-                .fold(axum::http::Response::builder().status(status), |builder, (name, value)| {
+            let builder =
+                headers.iter().fold(http::Response::builder().status(status), |builder, (name, value)| {
                     builder.header(*name, *value)
                 });
             GitHubError::read(Response::from(builder.body("").unwrap()))

@@ -72,7 +72,7 @@ impl AgentAttempt<'_> {
         let limits = Limits {
             kill_after: self.config.runner.kill_after,
             line_bytes: self.config.output.line_bytes,
-            mask: self.mask(&launch),
+            mask: self.mask(launch),
         };
 
         let (stopper, stop) = stop_signal();

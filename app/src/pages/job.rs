@@ -17,7 +17,7 @@ use crate::{
     api, backend,
     components::{
         Given, Tone,
-        job::{FirstSteps, JobView, Loaded, Tab, first_window},
+        job::{FirstSteps, JobView, Loaded, Request, Tab, first_window},
         notice,
         words::sentence,
     },
@@ -128,7 +128,7 @@ async fn load(asked: Asked, short: Option<String>) -> Result<Shown, ApiError> {
         0 => OutputPage::default(),
         _ => api::output(id, attempt, first_window(&attempts, attempt)).await?,
     };
-    let (pinned, asked_for) = (asked.attempt, script.or(prompt));
+    let (pinned, asked_for) = (asked.attempt, script.or(prompt).map(Request::new));
     let steps = match tab {
         Tab::Transcript if attempt > 0 => api::first_steps(id, attempt, output.total).await?,
         _ => FirstSteps::default(),

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{actions::actions, agent_facts::agent_facts, shown::Shown};
+use super::{Request, actions::actions, agent_facts::agent_facts, shown::Shown};
 use crate::{
     components::{
         copy::copy_button,
@@ -15,10 +15,12 @@ use crate::{
 };
 
 /// `asked` is the script or the prompt, by the job's kind.
-pub fn facts(shown: Shown, clock: Clock, asked: Option<String>, waiting: Children) -> impl IntoView {
+pub fn facts(shown: Shown, clock: Clock, asked: Option<Request>, waiting: Children) -> impl IntoView {
     let job = shown.job;
     let (title, short, kind, copy_address) = job.with_untracked(|job| {
-        (job.title.clone(), job.id.short(), job.kind, copy_address(job, asked.as_deref()))
+        // Rather without it than with half of it.
+        let whole = asked.as_ref().filter(|asked| !asked.is_cut).map(|asked| asked.text.as_str());
+        (job.title.clone(), job.id.short(), job.kind, copy_address(job, whole))
     });
     let asked_name = match kind {
         Kind::Agent => "Prompt",
@@ -40,9 +42,10 @@ pub fn facts(shown: Shown, clock: Clock, asked: Option<String>, waiting: Childre
             <label class="facts-label" for="facts-toggle">"Details"</label>
             <div class="facts-more">
                 <dl>{move || details(clock, &job.read(), shown.attempts.read().last())}</dl>
-                {asked.map(|text| view! {
+                {asked.map(|Request { text, is_cut }| view! {
                     <h2>{asked_name}</h2>
                     <pre class="script" data-kind=kind.as_str() tabindex="0"><code>{text}</code></pre>
+                    {is_cut.then(|| view! { <p>"This is its beginning; the API has all of it."</p> })}
                 })}
             </div>
         </aside>

@@ -27,7 +27,7 @@ use crate::{
 pub struct Loaded {
     pub job: Job,
     /// What was asked for: the script or the prompt, by the job's kind.
-    pub asked: Option<String>,
+    pub asked: Option<Request>,
     pub attempts: Vec<Attempt>,
     pub usual_ms: Option<u64>,
     /// The attempt whose output this is; 0 before the first.
@@ -39,6 +39,26 @@ pub struct Loaded {
     /// The last steps of an agent, which the browser finds in the document.
     #[serde(skip)]
     pub steps: FirstSteps,
+}
+
+/// What was asked for, as far as it is on the page: it can be megabytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    pub text: String,
+    pub is_cut: bool,
+}
+
+impl Request {
+    /// Bytes that are on the page. An address that is to fill a form with them takes three times as many.
+    const MOST: usize = 16 * 1024;
+
+    pub fn new(mut text: String) -> Self {
+        let is_cut = text.len() > Self::MOST;
+        if is_cut {
+            text.truncate(text.floor_char_boundary(Self::MOST));
+        }
+        Self { text, is_cut }
+    }
 }
 
 /// Steps and standing of an attempt as HTML.
@@ -78,6 +98,13 @@ pub fn JobView(loaded: Given<Loaded>, children: Children) -> impl IntoView {
 mod tests {
     use super::*;
     use crate::model::Timestamp;
+
+    #[test]
+    fn of_a_long_request_the_page_has_the_beginning() {
+        let long = Request::new("ü".repeat(Request::MOST));
+        assert!(long.is_cut && long.text.len() == Request::MOST);
+        assert_eq!(Request::new("short".to_owned()), Request { text: "short".to_owned(), is_cut: false });
+    }
 
     #[test]
     fn a_failed_attempt_opens_at_its_first_error_and_a_running_one_at_its_end() {

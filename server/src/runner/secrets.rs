@@ -1,5 +1,7 @@
 //! What a runner knows that may be in no line: the settings' secrets, and the agents' credentials in its environment.
 
+use std::collections::BTreeSet;
+
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -16,10 +18,10 @@ pub(super) fn known(config: &Config, variable: impl Fn(&str) -> Option<String>) 
         let address = Url::parse(address.expose_secret()).ok()?;
         address.password().map(|password| SecretString::from(password.to_owned()))
     });
-    let credentials = agents::all(&config.agents)
-        .into_iter()
-        .flat_map(|agent| agent.profile().credentials)
-        .filter_map(|name| variable(name).map(SecretString::from));
+    // Several agents know the same ones.
+    let names: BTreeSet<&str> =
+        agents::all(&config.agents).iter().flat_map(|agent| agent.profile().credentials).copied().collect();
+    let credentials = names.into_iter().filter_map(|name| variable(name).map(SecretString::from));
     settings.into_iter().cloned().chain(passwords).chain(credentials).collect()
 }
 

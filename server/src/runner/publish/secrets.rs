@@ -136,51 +136,33 @@ impl Secrets {
     /// A diff in which secrets that are added are not shown.
     pub(super) fn without(&self, patch: Vec<u8>) -> Vec<u8> {
         let mut reader = Reader::default();
-        let mut redacted = Vec::new();
         let mut key = false;
-        let mut copied = 0;
+        let mut found = Vec::new();
         let mut start = 0;
         for line in patch.split(|byte| *byte == b'\n') {
-            let end = start + line.len();
-            let found = match reader.read(line) {
-                Line::Added { text, .. } => self.find(text, &mut key),
-                _ => Vec::new(),
-            };
-            for (range, _) in found {
+            if let Line::Added { text, .. } = reader.read(line) {
                 // Behind the sign of the line.
-                let (from, to) = (start + 1 + range.start, start + 1 + range.end);
-                if from >= copied {
-                    redacted.extend_from_slice(&patch[copied..from]);
-                    redacted.extend_from_slice(REDACTED);
-                }
-                copied = copied.max(to);
+                found.extend(
+                    self.find(text, &mut key).into_iter().map(|(range, _)| shifted(range, start + 1)),
+                );
             }
-            start = end + 1;
+            start += line.len() + 1;
         }
-        if copied == 0 {
-            return patch;
-        }
-        redacted.extend_from_slice(&patch[copied..]);
-        redacted
+        if found.is_empty() { patch } else { covered(&patch, found) }
     }
 
     /// A text in which secrets are not shown.
     pub fn redacted(&self, text: &str) -> String {
         let mut key = false;
-        let lines = text.split('\n').map(|line| {
-            let mut redacted = Vec::new();
-            let mut copied = 0;
-            for (range, _) in self.find(line.as_bytes(), &mut key) {
-                if range.start >= copied {
-                    redacted.extend_from_slice(&line.as_bytes()[copied..range.start]);
-                    redacted.extend_from_slice(REDACTED);
-                }
-                copied = copied.max(range.end);
-            }
-            redacted.extend_from_slice(&line.as_bytes()[copied..]);
-            String::from_utf8_lossy(&redacted).into_owned()
-        });
-        lines.collect::<Vec<_>>().join("\n")
+        let mut found = Vec::new();
+        let mut start = 0;
+        for line in text.split('\n') {
+            found.extend(
+                self.find(line.as_bytes(), &mut key).into_iter().map(|(range, _)| shifted(range, start)),
+            );
+            start += line.len() + 1;
+        }
+        String::from_utf8_lossy(&covered(text.as_bytes(), found)).into_owned()
     }
 
     /// The secrets of a line, in order. `key` says whether the line before was the head of a private key.
@@ -201,6 +183,25 @@ impl Secrets {
         found.sort_by_key(|(range, _)| range.start);
         found
     }
+}
+
+fn shifted(range: Range<usize>, by: usize) -> Range<usize> {
+    range.start + by..range.end + by
+}
+
+/// The text with something else in these places, which are in order and may overlap.
+fn covered(text: &[u8], places: Vec<Range<usize>>) -> Vec<u8> {
+    let mut covered = Vec::with_capacity(text.len());
+    let mut copied = 0;
+    for place in places {
+        if place.start >= copied {
+            covered.extend_from_slice(&text[copied..place.start]);
+            covered.extend_from_slice(REDACTED);
+        }
+        copied = copied.max(place.end);
+    }
+    covered.extend_from_slice(&text[copied..]);
+    covered
 }
 
 /// What has the form of a secret. `key` says whether the line before was the head of a private key.

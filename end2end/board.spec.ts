@@ -37,6 +37,25 @@ test("a running job is canceled, and tried again", async ({ page, millrace, repo
   await expect(page.getByText("Stopped.", { exact: true })).toBeVisible();
 });
 
+test("an attempt that ends before the page hears of it is shown", async ({ page, millrace, repository }) => {
+  await signIn(page, millrace);
+  const id = await millrace.submit(repository, 'echo "attempt $MILLRACE_ATTEMPT"');
+  await page.goto(`${millrace.address}/jobs/${id}`);
+  await expect(page.getByText("attempt 1", { exact: true })).toBeVisible();
+  await expect(page.getByText("Succeeded").first()).toBeVisible({ timeout: 15_000 });
+
+  // What the page asks after the click is answered when the second attempt is over.
+  await page.route(`**/api/jobs/${id}`, async (route) => {
+    await expect(async () => {
+      const job = await (await millrace.api(`/api/jobs/${id}`)).json();
+      expect(job).toMatchObject({ state: "succeeded", attempt: 2 });
+    }).toPass();
+    await route.continue();
+  });
+  await page.getByRole("button", { name: "Retry" }).click();
+  await expect(page.getByText("attempt 2", { exact: true })).toBeVisible({ timeout: 15_000 });
+});
+
 test("filters are in the address and hold after a reload", async ({ page, millrace, repository }) => {
   await millrace.submit(repository, "echo needle");
   await millrace.submit(repository, "echo haystack; exit 7");

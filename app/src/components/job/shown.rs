@@ -82,12 +82,17 @@ impl Shown {
                         log.append(lines);
                     }
                 }
-                JobEvent::Done if self.job.read_untracked().state.is_finished() => self.ended.set(true),
-                // The attempt is over, the job is not.
+                JobEvent::Done if self.is_over(attempt) => self.ended.set(true),
+                // The attempt is over, the job is not, or it was retried meanwhile.
                 JobEvent::Done => self.refresh(),
                 JobEvent::Problem(message) => show_message(&message),
             }
         }
+    }
+
+    /// Nothing comes after the end of this attempt.
+    fn is_over(self, attempt: u32) -> bool {
+        self.job.with_untracked(|job| job.state.is_finished() && job.attempt == attempt)
     }
 
     fn update(self, job: Job) {
@@ -113,12 +118,13 @@ impl Shown {
                 return;
             };
             self.attempts.set(attempts);
-            let (finished, waits) = (job.state.is_finished(), Self::waits(job.state));
+            let waits = Self::waits(job.state);
+            // It was retried; its next attempt may have begun already, or even ended.
+            let goes_on = !job.state.is_finished() || job.attempt > self.job.read_untracked().attempt;
             if job.revision > self.job.read_untracked().revision {
                 self.job.set(job);
             }
-            if !finished {
-                // It was retried; its next attempt may have begun already.
+            if goes_on {
                 self.ended.set(false);
             }
             if waits || self.expects_pull_request() {

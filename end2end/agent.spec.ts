@@ -29,5 +29,6 @@ test("an agent is asked, watched and its branch is there", async ({ page, millra
   await expect(page.getByRole("heading", { name: "And once more", level: 1 })).toBeVisible();
   const conversation = page.getByRole("region", { name: "Conversation" });
   await expect(conversation.getByRole("link")).toHaveText(["Say what is in here", "And once more"]);
+  await expect(conversation.getByText(/^1 file, \+\d+ −0 · millrace\//)).toBeVisible();
   await expect(page.getByRole("status").filter({ hasText: "Succeeded" })).toBeVisible({ timeout: 30_000 });
 });

@@ -11,9 +11,9 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use crate::model::{
     Accounts, AgentStatus, ApiError, ApiToken, AppForm, Board, CleanRequest, Cleaned, DeliveryDetail,
-    DeliveryFilter, DeliveryId, DeliveryPage, Diff, FileDiff, GitHubConnection, Job, JobDetail, JobFilter,
-    JobId, JobPage, Kind, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest, Person, Role,
-    Schedule, ScheduleId, SessionId, SignedIn, Timestamp, TokenId, UserId, Window,
+    DeliveryFilter, DeliveryId, DeliveryPage, Diff, Exchange, FileDiff, GitHubConnection, Job, JobDetail,
+    JobFilter, JobId, JobPage, Kind, NewJob, NewSchedule, NewToken, Operations, OutputPage, PauseRequest,
+    Person, Role, Schedule, ScheduleId, SessionId, SignedIn, Timestamp, TokenId, UserId, Window,
 };
 
 /// The page of tokens and schedules.
@@ -37,6 +37,8 @@ pub trait Backend: Send + Sync {
 
     async fn create_job(&self, person: &Person, job: NewJob) -> Result<Job, ApiError>;
     async fn job(&self, person: &Person, id: JobId) -> Result<JobDetail, ApiError>;
+    /// The conversation that a job belongs to, the oldest job first; empty for a job that stands alone.
+    async fn exchanges(&self, person: &Person, id: JobId) -> Result<Vec<Exchange>, ApiError>;
     /// The job whose id ends with these eight digits.
     async fn find_short(&self, person: &Person, digits: &str) -> Result<JobId, ApiError>;
     async fn cancel_job(&self, person: &Person, id: JobId) -> Result<(), ApiError>;

@@ -6,10 +6,10 @@ use app::{
     backend::Backend,
     model::{
         Accounts, AgentStatus, ApiError, ApiToken, AppForm, Board, CleanRequest, Cleaned, DeliveryDetail,
-        DeliveryFilter, DeliveryId, DeliveryPage, Diff, Figures, FileDiff, GitHubConnection, Job, JobDetail,
-        JobFilter, JobId, JobPage, Kind, Lane, NewJob, NewSchedule, NewToken, Operations, OutputPage,
-        PauseRequest, Person, Role, Schedule, ScheduleId, SessionId, SignedIn, TokenId, Trigger, UserId,
-        Window,
+        DeliveryFilter, DeliveryId, DeliveryPage, Diff, Exchange, Figures, FileDiff, GitHubConnection, Job,
+        JobDetail, JobFilter, JobId, JobPage, Kind, Lane, NewJob, NewSchedule, NewToken, Operations,
+        OutputPage, PauseRequest, Person, Role, Schedule, ScheduleId, SessionId, SignedIn, TokenId, Trigger,
+        UserId, Window,
     },
 };
 use async_trait::async_trait;
@@ -217,6 +217,11 @@ impl Backend for Server {
         let conversation = self.lifecycle.conversation(person, &job).await?;
         let not_told = db::answers::problem(db, id).await.map_err(away)?;
         Ok(JobDetail { job, script, prompt, attempts, waiting, usual_ms, conversation, not_told })
+    }
+
+    async fn exchanges(&self, person: &Person, id: JobId) -> Result<Vec<Exchange>, ApiError> {
+        let job = self.lifecycle.find(person, id).await?;
+        self.lifecycle.exchanges(person, &job).await
     }
 
     async fn find_short(&self, person: &Person, digits: &str) -> Result<JobId, ApiError> {

@@ -58,7 +58,7 @@ enum Task {
     Test {
         /// Only one part of it
         part: Option<test::Part>,
-        /// The real agents too, which are fetched from npm
+        /// The real agents too, which are fetched from npm and PyPI
         #[arg(long, conflicts_with = "part")]
         agents: bool,
     },

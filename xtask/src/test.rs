@@ -82,8 +82,8 @@ pub(crate) fn run(parts: &[Part]) -> Result<()> {
                 stages.run("A real agent", || real_agents(&[Set::Codex], &scratch, &mut tally))?;
             }
             if wants(Part::Agents) {
-                stages
-                    .run("Real agents", || real_agents(&[Set::Codex, Set::Others], &scratch, &mut tally))?;
+                let all = [Set::Codex, Set::Others, Set::Aider];
+                stages.run("Real agents", || real_agents(&all, &scratch, &mut tally))?;
             }
             if wants(Part::Browser) {
                 stages.run("Browser journeys", || browser_journeys(&scratch, &mut tally))?;

@@ -1,7 +1,7 @@
 //! What people read for what the model says.
 
 use super::time::{rough_text, when_text};
-use crate::model::{AgentOutcome, Job, JobState, Kind, Timestamp, Trigger};
+use crate::model::{AgentOutcome, ChangeFigures, Job, JobState, Kind, Timestamp, Trigger};
 
 /// What happens next with a job, as a colleague would say it.
 pub fn outlook(job: &Job, now: Option<Timestamp>) -> String {
@@ -24,6 +24,9 @@ pub fn outlook_parts(job: &Job) -> (String, Option<Timestamp>) {
 
 fn standing_outlook(job: &Job) -> String {
     match job.state {
+        JobState::Scheduled if job.parent.is_some() && job.run_at.is_none() => {
+            "Waiting for the job before it.".to_owned()
+        }
         JobState::Scheduled => "Waiting for its time.".to_owned(),
         JobState::Queued if job.attempt > 0 => "In the queue to be tried again.".to_owned(),
         JobState::Queued => "In the queue.".to_owned(),
@@ -100,6 +103,12 @@ pub fn cost_text(micros: u64) -> String {
     } else {
         format!("${}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000)
     }
+}
+
+/// How much was changed: `2 files, +10 −3`.
+pub fn changed_text(changes: ChangeFigures) -> String {
+    let ChangeFigures { files, additions, deletions, .. } = changes;
+    format!("{files} {}, +{additions} −{deletions}", if files == 1 { "file" } else { "files" })
 }
 
 /// The part of a repository's address that people call it by: `owner/name`.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Usage, text_enum::text_enum};
+use super::{Job, Usage, text_enum::text_enum};
 
 text_enum! {
     /// How an attempt of an agent ended. The first two are successes; the others say why it failed.
@@ -91,4 +91,14 @@ pub struct ChangeFigures {
     /// How many commits it took.
     #[serde(default)]
     pub commits: u32,
+}
+
+/// One job of a conversation, as people read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    pub job: Job,
+    /// What was asked; the beginning of it where it is long.
+    pub asked: String,
+    /// What came of it: what is known of the latest attempt.
+    pub run: Option<AgentRun>,
 }

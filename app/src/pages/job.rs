@@ -21,7 +21,7 @@ use crate::{
         notice,
         words::sentence,
     },
-    model::{ApiError, Diff, Job, JobDetail, JobId, OutputPage, Waiting},
+    model::{ApiError, Diff, Exchange, JobDetail, JobId, OutputPage, Waiting},
 };
 
 /// What the address asks for: a job, and one of its attempts unless the latest is meant.
@@ -45,7 +45,7 @@ pub fn JobPage() -> impl IntoView {
                 match load(asked, short).await {
                     Ok(Shown { loaded, waiting, diff, conversation, not_told }) => {
                         let attempt = loaded.attempts.iter().find(|attempt| attempt.attempt == loaded.attempt);
-                        let conversation = conversation_part(&loaded.job, &conversation);
+                        let conversation = conversation_part(&loaded.job, &conversation, backend::now());
                         let changes = diff.map(|diff| changes::changes(&loaded.job, attempt, diff));
                         view! {
                             <Title text=loaded.job.title.clone() />
@@ -94,7 +94,7 @@ struct Shown {
     loaded: Loaded,
     waiting: Option<Waiting>,
     diff: Option<Diff>,
-    conversation: Vec<Job>,
+    conversation: Vec<Exchange>,
     not_told: Option<String>,
 }
 
@@ -132,6 +132,12 @@ async fn load(asked: Asked, short: Option<String>) -> Result<Shown, ApiError> {
     let steps = match tab {
         Tab::Transcript if attempt > 0 => api::first_steps(id, attempt, output.total).await?,
         _ => FirstSteps::default(),
+    };
+    let conversation = if conversation.is_empty() {
+        Vec::new()
+    } else {
+        let (backend, person) = backend::caller().await?;
+        backend.exchanges(&person, id).await?
     };
     let loaded = Loaded { job, asked: asked_for, attempts, usual_ms, attempt, output, pinned, tab, steps };
     Ok(Shown { loaded, waiting, diff, conversation, not_told })

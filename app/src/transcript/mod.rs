@@ -2,7 +2,7 @@
 //! piece by piece.
 
 mod items;
-mod markdown;
+pub(crate) mod markdown;
 mod page;
 mod tool;
 mod view;

@@ -17,7 +17,8 @@ pub(crate) fn answer(request: &Value) -> Response {
         .collect();
     let last = request["messages"].as_array().and_then(|messages| messages.last());
     let has_result = last.is_some_and(|message| message["role"] == "tool");
-    let (message, reason) = match Answer::next(&tools, has_result) {
+    let answer = if wants_listing(request) { Answer::Say(LISTING) } else { Answer::next(&tools, has_result) };
+    let (message, reason) = match answer {
         Answer::Use(tool) => {
             let function = json!({"name": tool.name, "arguments": tool.input.to_string()});
             let call = json!({"index": 0, "id": "call_fake", "type": "function", "function": function});
@@ -45,4 +46,11 @@ pub(crate) fn answer(request: &Value) -> Response {
         last,
     ];
     stream::plain(&events, "data: [DONE]\n\n")
+}
+
+/// A file in the words of Aider, which has no tools: it reads files out of what is said.
+const LISTING: &str = "hello.txt\n```\nhello from the fake model\n```\n";
+
+fn wants_listing(request: &Value) -> bool {
+    request["messages"].to_string().contains("*file listing*")
 }

@@ -63,10 +63,18 @@ fn count_and_write() -> anyhow::Result<String> {
     let names: Vec<&str> = names.split_terminator('\0').filter(|name| *name != FILE).collect();
     let facts = Facts::count(Path::new("."), &names, last_commit.trim());
     tool("write-file", FILE, "write", || {
-        fs::write(FILE, facts.page()).with_context(|| format!("{FILE} cannot be written"))?;
+        write(Path::new(FILE), &facts.page()).with_context(|| format!("{FILE} cannot be written"))?;
         Ok(((), format!("{FILE} was written")))
     })?;
     Ok(format!("Wrote what I counted to `{FILE}`: {}.", facts.sum()))
+}
+
+/// Writes a file of the repository. A link in its place is replaced: it may lead out of here.
+fn write(file: &Path, text: &str) -> io::Result<()> {
+    if file.symlink_metadata().is_ok_and(|about| about.is_symlink()) {
+        fs::remove_file(file)?;
+    }
+    fs::write(file, text)
 }
 
 /// Does something and shows it as the use of a tool.
@@ -190,5 +198,18 @@ mod tests {
         let page = facts.page();
         assert!(page.contains("| Rust | 2 | 4 |\n"), "{page}");
         assert!(page.contains("Last commit: abc of 2026-01-01: Begin\n"), "{page}");
+    }
+
+    #[test]
+    fn what_a_link_leads_to_is_not_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let (outside, file) = (directory.path().join("outside"), directory.path().join("MILLRACE.md"));
+        fs::write(&outside, "somebody else's").unwrap();
+        std::os::unix::fs::symlink(&outside, &file).unwrap();
+
+        write(&file, "counted").unwrap();
+
+        assert_eq!(fs::read_to_string(&outside).unwrap(), "somebody else's");
+        assert!(file.symlink_metadata().unwrap().is_file());
     }
 }

@@ -71,12 +71,11 @@ fn git() -> Finding {
 async fn sandbox(config: &Config) -> Finding {
     let millrace = std::env::current_exe().map_err(|error| error.to_string())?;
     let sandbox = Sandbox::detect(&config.sandbox, &config.server.data_dir, &millrace).await;
-    match (sandbox.enforcement(), sandbox.problem()) {
-        (Some(enforcement), _) => Ok(format!("agents run in bubblewrap; {enforcement}")),
-        (None, Some(problem)) if sandbox.protection() == Protection::None => {
-            Ok(format!("agents run unprotected: {problem}"))
-        }
-        (None, problem) => Err(format!("agents do not run: {}", problem.unwrap_or_default())),
+    match sandbox.warning() {
+        None => Ok(format!("agents run in bubblewrap; {}", sandbox.enforcement().unwrap_or_default())),
+        // The operator has said that this is right.
+        Some(warning) if sandbox.protection() == Protection::None => Ok(warning),
+        Some(warning) => Err(warning),
     }
 }
 

@@ -26,6 +26,7 @@ use crate::{
     config::{self, Config, Overrides},
     runner::{
         Shutdown,
+        kin::{self, Guard},
         sandbox::inside::{self, Inside},
     },
     tls,
@@ -61,6 +62,9 @@ enum Command {
     /// Be the first process of a sandbox
     #[command(hide = true)]
     Inside(Inside),
+    /// End what a runner has started when the runner is gone
+    #[command(hide = true)]
+    Guard(Guard),
 }
 
 /// What runs, or looks after, the parts of Millrace on this machine.
@@ -138,6 +142,7 @@ fn execute(Arguments { settings, command }: Arguments) -> anyhow::Result<ExitCod
         Command::Server(command) => run_server(command, &settings),
         Command::Client(command) => block_on(client::run(command, settings)),
         Command::Inside(inside) => inside::run(inside),
+        Command::Guard(guard) => kin::guard(guard),
     }
 }
 

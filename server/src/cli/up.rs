@@ -8,15 +8,16 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use app::model::Kind;
 use millrace_stack::{Durability, Postgres, PostgresOptions, Redis, RedisOptions};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{block_on, local_access::Granted, stop_on_signal, supervise::Part, token};
 use crate::{
-    config::{Config, DatabaseConfig, LocalRepositories},
+    config::{Config, DatabaseConfig, LocalRepositories, SandboxMode},
     db,
-    runner::Shutdown,
+    runner::{Shutdown, sandbox::Sandbox},
 };
 
 /// How long a part that has nothing to wait for may take to stop.
@@ -94,6 +95,10 @@ async fn run(
     let db = db::connect(&database).await?;
     db::migrate(&db).await?;
 
+    if let Some(warning) = sandbox_warning(config, data_dir).await? {
+        println!("\nSandbox: {warning}\n");
+    }
+
     // The runner stops before the server, so that people see their jobs go back to the queue.
     let (stop_runner, stop_server) = (CancellationToken::new(), CancellationToken::new());
     let (servers, runners) = (TaskTracker::new(), TaskTracker::new());
@@ -145,6 +150,15 @@ async fn run(
     access.take_back(&db).await?;
     db.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The first agent's job would say the same, but nobody has asked for one yet.
+async fn sandbox_warning(config: &Config, data_dir: &Path) -> anyhow::Result<Option<String>> {
+    if !config.runner.lanes.contains(&Kind::Agent) || config.sandbox.mode == SandboxMode::Off {
+        return Ok(None);
+    }
+    let millrace = std::env::current_exe()?;
+    Ok(Sandbox::detect(&config.sandbox, data_dir, &millrace).await.warning())
 }
 
 /// What server and runner are told: the settings of this process, whichever file or option they came from.

@@ -123,6 +123,8 @@ pub struct RunnerConfig {
     pub kill_after: Duration,
     #[serde(rename = "grace_seconds", deserialize_with = "seconds_or_none")]
     pub grace: Duration,
+    #[serde(rename = "git_seconds", deserialize_with = "seconds")]
+    pub git_limit: Duration,
     #[serde(deserialize_with = "optional_address")]
     pub metrics_listen: Option<SocketAddr>,
 }

@@ -1,5 +1,7 @@
 //! What is known of an agent's attempt (`attempts.agent`), and the files of its conversations (`agent_sessions`).
 
+use std::collections::HashMap;
+
 use app::model::{AgentRun, JobId};
 use sqlx::{PgExecutor, Result, types::Json};
 
@@ -110,4 +112,28 @@ pub async fn exchanges_before(
     .await?;
     rows.reverse();
     Ok(rows)
+}
+
+/// What was asked of jobs, and what is known of their latest attempts. A prompt is cut after so many characters.
+pub async fn told(
+    db: impl PgExecutor<'_>,
+    jobs: &[JobId],
+    chars: i32,
+) -> Result<HashMap<JobId, (String, Option<AgentRun>)>> {
+    let ids: Vec<_> = jobs.iter().map(|id| *id.as_uuid()).collect();
+    let rows = sqlx::query!(
+        r#"SELECT job_id,
+                  CASE WHEN length(prompt) > $2 THEN left(prompt, $2) || ' …' ELSE prompt END AS "prompt!",
+                  (SELECT agent FROM attempts WHERE attempts.job_id = job_requests.job_id ORDER BY attempt DESC LIMIT 1)
+                      AS "run: Json<AgentRun>"
+           FROM job_requests WHERE job_id = ANY ($1) AND prompt IS NOT NULL"#,
+        &ids,
+        chars,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (JobId::from_uuid(row.job_id), (row.prompt, row.run.map(|Json(run)| run))))
+        .collect())
 }

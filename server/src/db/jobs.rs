@@ -217,23 +217,24 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &[NewJobRow]) -> Result<Vec<Ow
     rows.into_iter().map(OwnedJob::try_from).collect()
 }
 
-/// The jobs of a conversation, the oldest first.
+/// The latest jobs of a conversation, the oldest first.
 pub async fn conversation(
     db: impl PgExecutor<'_>,
     thread: JobId,
     visible: Visible,
     limit: i64,
 ) -> Result<Vec<Job>> {
-    let rows = sqlx::query_as!(
+    let mut rows = sqlx::query_as!(
         JobRow,
         "SELECT * FROM jobs WHERE (thread_id = $1 OR id = $1) AND ($2::uuid IS NULL OR created_by = $2)
-         ORDER BY id LIMIT $3",
+         ORDER BY id DESC LIMIT $3",
         thread.as_uuid(),
         visible.owner(),
         limit,
     )
     .fetch_all(db)
     .await?;
+    rows.reverse();
     jobs_from(rows)
 }
 

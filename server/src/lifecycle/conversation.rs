@@ -1,13 +1,15 @@
 //! Follow-ups: a job that goes on where another one stopped. The jobs of a conversation run one after the other, on one
 //! branch.
 
-use app::model::{ApiError, Job, JobId, NewJob, Person};
+use app::model::{ApiError, Exchange, Job, JobId, NewJob, Person};
 
 use super::{Lifecycle, away, push, visible_to};
-use crate::db::{self, Conversation, OwnedJob, transitions};
+use crate::db::{self, Conversation, OwnedJob, agent_runs, transitions};
 
-/// How many jobs of a conversation a page shows.
+/// How many jobs of a conversation a page shows, the latest ones.
 const SHOWN: i64 = 100;
+/// How much it shows of a prompt, in characters.
+const ASKED_CHARS: i32 = 4000;
 /// How many follow-ups are queued in one statement.
 const AT_ONCE: i64 = 100;
 
@@ -80,5 +82,17 @@ impl Lifecycle {
         let thread = job.thread.unwrap_or(job.id);
         let jobs = db::conversation(&self.db, thread, visible_to(person), SHOWN).await.map_err(away)?;
         Ok(if jobs.len() > 1 { jobs } else { Vec::new() })
+    }
+
+    /// The same jobs with what was asked and what came of it.
+    pub async fn exchanges(&self, person: &Person, job: &Job) -> Result<Vec<Exchange>, ApiError> {
+        let jobs = self.conversation(person, job).await?;
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+        let mut told = agent_runs::told(&self.db, &ids, ASKED_CHARS).await.map_err(away)?;
+        let exchange = |job: Job| {
+            let (asked, run) = told.remove(&job.id)?;
+            Some(Exchange { job, asked, run })
+        };
+        Ok(jobs.into_iter().filter_map(exchange).collect())
     }
 }

@@ -17,7 +17,7 @@ const MASKED: &[u8] = b"***";
 /// What browsers and most libraries leave as it is in an address.
 const IN_ADDRESS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Finds secrets as they are, in base64, in addresses and in JSON. Cheap to clone.
+/// Finds secrets as they are, in base64, in addresses, in names of hosts and in JSON. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Mask {
     forms: Arc<AhoCorasick>,
@@ -47,6 +47,9 @@ impl Mask {
 
     /// A whole text without secrets.
     pub fn text(&self, text: &str) -> String {
+        if !self.forms.is_match(text) {
+            return text.to_owned();
+        }
         let mut masker = self.stream();
         let mut masked = masker.feed(text.as_bytes()).to_vec();
         masked.extend_from_slice(masker.finish());
@@ -77,6 +80,8 @@ fn forms_of(secret: &str) -> Vec<Vec<u8>> {
         forms.push(lower_case_escapes(&escaped).into_bytes());
         forms.push(escaped.into_bytes());
     }
+    // As the name of a host.
+    forms.push(secret.to_ascii_lowercase().into_bytes());
     let json = serde_json::Value::from(secret).to_string();
     forms.push(json.as_bytes()[1..json.len() - 1].to_vec());
     for offset in 0..3 {

@@ -12,10 +12,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{
-    access::Access,
-    git::{GitError, git, git_remote},
-};
+use super::git::{GitError, Reach, git, git_remote};
 
 #[derive(Debug, thiserror::Error)]
 pub enum CheckoutError {
@@ -56,14 +53,14 @@ pub(super) struct Source {
 pub(super) async fn checkout(
     mirrors: &Path,
     repository: &str,
-    access: Option<&Access>,
+    reach: Reach<'_>,
     refs: &[Option<&str>],
     target: &Path,
 ) -> Result<Source, CheckoutError> {
     let mirror = mirrors.join(mirror_name(repository));
     // Held until the working tree is there: a fetch may not prune what is being checked out.
     let _lock = lock(mirror.with_extension("lock")).await?;
-    let remote = Remote { repository, access };
+    let remote = Remote { repository, reach };
     fetch(&mirror, remote).await?;
     let (commit, git_ref) = resolve_first(&mirror, remote, refs).await?;
     working_tree(&mirror, repository, &commit, target).await.map_err(CheckoutError::Checkout)?;
@@ -75,12 +72,12 @@ pub(super) async fn checkout(
 struct Remote<'a> {
     /// As the job names it.
     repository: &'a str,
-    access: Option<&'a Access>,
+    reach: Reach<'a>,
 }
 
 impl Remote<'_> {
     fn address(&self) -> &str {
-        self.access.map_or(self.repository, |access| &access.address)
+        self.reach.access.map_or(self.repository, |access| &access.address)
     }
 }
 
@@ -130,7 +127,7 @@ async fn fetch(mirror: &Path, remote: Remote<'_>) -> Result<(), CheckoutError> {
     let head = format!("+HEAD:{REMOTE_HEAD}");
     let fetched = git_remote(
         mirror,
-        remote.access,
+        remote.reach,
         &[
             "fetch",
             "--quiet",
@@ -185,7 +182,7 @@ async fn resolve(mirror: &Path, remote: Remote<'_>, git_ref: Option<&str>) -> Re
     let wanted = format!("+{git_ref}:refs/millrace/wanted");
     let asked = git_remote(
         mirror,
-        remote.access,
+        remote.reach,
         &["fetch", "--quiet", "--no-write-fetch-head", "--end-of-options", remote.address(), &wanted],
     )
     .await;

@@ -8,6 +8,7 @@ use tokio::process::Command;
 use super::{
     RunningAttempt,
     executor::Grounds,
+    kin::Cookie,
     process::{self, Exit, Input, Limits},
     workspace::Workspace,
 };
@@ -39,6 +40,7 @@ pub(super) async fn run(
         kill_after: grounds.config.runner.kill_after,
         line_bytes: grounds.config.output.line_bytes,
         mask: Mask::new(&grounds.secrets),
+        cookie: Some(Cookie::of_attempt(&attempt.runner, job.id, job.attempt)),
     };
     let exit = match process::run(&mut command, Input::Nothing, &attempt.output, &attempt.stop, &limits).await
     {

@@ -13,7 +13,10 @@ use super::{
     Access, Execute, RunningAttempt,
     agent_attempt::Agents,
     checkout::{CheckoutError, Source, checkout},
-    command, secrets,
+    command,
+    git::Reach,
+    kin::Guardian,
+    secrets,
     workspace::{Workspace, Workspaces},
 };
 use crate::{
@@ -26,6 +29,7 @@ use crate::{
 pub struct Executor {
     grounds: Grounds,
     agents: Agents,
+    _guardian: Guardian,
 }
 
 impl Executor {
@@ -40,9 +44,11 @@ impl Executor {
         let data_dir = std::path::absolute(&config.server.data_dir)?;
         let workspaces = Workspaces::open(&data_dir, runner)?;
         let agents = Agents::new(&config, &data_dir, millrace).await?;
+        let guardian = Guardian::start(millrace, runner)?;
         let mirrors = data_dir.join("mirrors");
         let secrets = secrets::known(&config, |name| std::env::var(name).ok());
-        Ok(Self { grounds: Grounds { config, connection, workspaces, mirrors, secrets }, agents })
+        let grounds = Grounds { config, connection, workspaces, mirrors, secrets };
+        Ok(Self { grounds, agents, _guardian: guardian })
     }
 
     async fn run(&self, attempt: &RunningAttempt, workspace: &Workspace) -> anyhow::Result<Outcome> {
@@ -56,6 +62,7 @@ impl Executor {
 #[async_trait]
 impl Execute for Executor {
     async fn execute(&self, attempt: &RunningAttempt) -> Outcome {
+        attempt.output.hide(&self.grounds.secrets);
         let outcome = match self.grounds.workspaces.create(attempt.job.id, attempt.job.attempt) {
             Ok(workspace) => {
                 let outcome = self.run(attempt, &workspace).await;
@@ -121,10 +128,11 @@ impl Grounds {
                 return Ok(Err(Outcome::failed(error)));
             }
         };
+        let reach = Reach { access: access.as_ref(), limit: self.config.runner.git_limit };
         let target = workspace.checkout();
         let fetched = tokio::select! {
-            fetched = checkout(&self.mirrors, &job.repository, access.as_ref(), refs, &target) => fetched,
-            // Dropping the fetch ends its git.
+            fetched = checkout(&self.mirrors, &job.repository, reach, refs, &target) => fetched,
+            // Dropping the fetch ends its git, with what that has started.
             _ = attempt.stop.requested() => return Ok(Err(Outcome::failed("stopped"))),
         };
         let source = match fetched {

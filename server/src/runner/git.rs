@@ -1,10 +1,14 @@
 //! The git command line, told to run nothing that a repository brings along and to ask nobody anything.
 
-use std::{path::Path, process::Stdio};
+use std::{path::Path, process::Stdio, time::Duration};
 
-use tokio::process::Command;
+use rustix::process::Signal;
+use tokio::{process::Command, time::timeout};
 
-use super::access::Access;
+use super::{
+    access::Access,
+    process::{Group, die_with_parent},
+};
 
 /// What git said when it failed.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +17,8 @@ pub enum GitError {
     Missing(std::io::Error),
     #[error("{}", said(.0))]
     Failed(String),
+    #[error("it took longer than {}", humantime::format_duration(*.0))]
+    TooSlow(Duration),
 }
 
 /// Settings that go before those of the repository and of the person who runs the runner.
@@ -44,6 +50,12 @@ const LOOK_AT_OBJECTS: [&str; 10] = [
     "fetch.fsck.zeroPaddedFilemode=ignore",
 ];
 
+/// A server that says nothing for two minutes is given up. One that makes a large pack says every few seconds that it is there.
+const GIVE_UP_ON_SILENCE: [&str; 2] = ["http.lowSpeedLimit=1", "http.lowSpeedTime=120"];
+/// The same for ssh, which must not ask either.
+const SSH: &str =
+    "ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=30 -o ServerAliveCountMax=4";
+
 /// Variables of the runner's own environment that would lead git to other places.
 const MISLEADING: [&str; 6] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -62,19 +74,34 @@ pub(super) async fn git(directory: &Path, arguments: &[&str]) -> Result<String, 
     answer(command.args(arguments)).await
 }
 
-/// Runs git to speak to another repository. The settings of the machine and the person do count, for they say how to sign
-/// in and how to reach it; none of what is fetched becomes a file.
+/// How git reaches another repository.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach<'a> {
+    /// What lets it in, unless it knows by itself.
+    pub access: Option<&'a Access>,
+    /// How long it may take.
+    pub limit: Duration,
+}
+
+/// Runs git to fetch from another repository: every object is looked at, and none of what is fetched becomes a file.
 pub(super) async fn git_remote(
     directory: &Path,
-    access: Option<&Access>,
+    reach: Reach<'_>,
     arguments: &[&str],
 ) -> Result<String, GitError> {
-    let mut command = command(directory, &LOOK_AT_OBJECTS);
-    if let Some(access) = access {
+    let mut command = remote_command(directory, reach, &LOOK_AT_OBJECTS);
+    answer_within(reach.limit, command.args(arguments)).await
+}
+
+/// A git that speaks to another repository. The settings of the machine and the person do count, for they say how to sign
+/// in and how to reach it.
+pub(super) fn remote_command(directory: &Path, reach: Reach<'_>, settings: &[&str]) -> Command {
+    let mut command = command(directory, &[&GIVE_UP_ON_SILENCE, settings].concat());
+    if let Some(access) = reach.access {
         access.give(&mut command);
     }
     command.env("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh");
-    answer(command.args(arguments)).await
+    command
 }
 
 /// A git in `directory` that waits for its arguments, and may ask for its person's settings.
@@ -96,21 +123,38 @@ pub(super) fn command(directory: &Path, settings: &[&str]) -> Command {
     command
         .current_dir(directory)
         .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
+        .env("GIT_SSH_COMMAND", SSH)
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .process_group(0)
         .kill_on_drop(true);
+    die_with_parent(&mut command);
     command
 }
 
-/// Runs it to its end and returns what it printed.
+/// Runs it to its end and returns what it printed. Where nobody waits for that any more, it ends with all that it has started.
 pub(super) async fn answer(command: &mut Command) -> Result<String, GitError> {
-    let result = command.output().await.map_err(GitError::Missing)?;
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(GitError::Missing)?;
+    let _group = EndedWith(Group::of(&child));
+    let result = child.wait_with_output().await.map_err(GitError::Missing)?;
     if result.status.success() {
         Ok(String::from_utf8_lossy(&result.stdout).trim_end().to_owned())
     } else {
         Err(GitError::Failed(String::from_utf8_lossy(&result.stderr).into_owned()))
+    }
+}
+
+/// The same, for no longer than this.
+pub(super) async fn answer_within(limit: Duration, command: &mut Command) -> Result<String, GitError> {
+    timeout(limit, answer(command)).await.unwrap_or(Err(GitError::TooSlow(limit)))
+}
+
+/// A group of processes that ends with this value: git has helpers, which wait for a server as it does.
+struct EndedWith(Group);
+
+impl Drop for EndedWith {
+    fn drop(&mut self) {
+        self.0.signal(Signal::KILL);
     }
 }
 

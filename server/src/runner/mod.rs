@@ -9,6 +9,7 @@ mod command;
 mod executor;
 mod git;
 mod heartbeat;
+pub mod kin;
 mod output;
 mod process;
 mod progress;

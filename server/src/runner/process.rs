@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{AttemptOutput, StopSignal, output::now};
+use super::{AttemptOutput, StopSignal, kin::Cookie, output::now};
 use crate::output::{Mask, Masker, Piece, PrintedLine, Splitter};
 
 /// How long a pipe may stay silent after the child has ended: something that left its group may hold it open.
@@ -37,6 +37,8 @@ pub(super) struct Limits {
     pub line_bytes: usize,
     /// Takes out what must not be seen.
     pub mask: Option<Mask>,
+    /// By which what it has started is found at its end; none where a sandbox ends with it.
+    pub cookie: Option<Cookie>,
 }
 
 /// What a child reads from its standard input.
@@ -47,7 +49,7 @@ pub(super) enum Input {
 }
 
 /// Runs `command` in a process group of its own until it ends or `stop` is requested; then the whole group gets TERM, and
-/// KILL after a while. Every line that it prints goes to `output`.
+/// KILL after a while. Every line that it prints goes to `output`. What it has started ends with it.
 pub(super) async fn run(
     command: &mut Command,
     input: Input,
@@ -60,6 +62,10 @@ pub(super) async fn run(
         Input::Bytes(bytes) => (Stdio::piped(), Some(bytes)),
     };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    if let Some(cookie) = &limits.cookie {
+        let (name, value) = cookie.variable();
+        command.env(name, value);
+    }
     die_with_parent(command);
     let mut child = command.spawn()?;
     let group = Group::of(&child);
@@ -93,8 +99,11 @@ pub(super) async fn run(
             () = tokio::time::sleep(limits.kill_after), if stopping => group.signal(Signal::KILL),
         }
     };
-    // Whatever it started in its group ends with it.
+    // Whatever it started in its group ends with it, and what has left that.
     group.signal(Signal::KILL);
+    if let Some(cookie) = &limits.cookie {
+        cookie.end_all().await;
+    }
     // Nobody receives any more when everything was heard.
     let _ = end.send(true);
     if !heard_all {
@@ -118,31 +127,30 @@ async fn write(mut stdin: ChildStdin, bytes: Vec<u8>) {
 
 /// The kernel kills the child when the thread that started it ends. That thread is one of the runtime's own, which end
 /// with the process: so a runner that is killed leaves no shell behind that goes on with its script.
-#[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "there is no safe way to run something between fork and exec")]
-fn die_with_parent(command: &mut Command) {
-    // SAFETY: between fork and exec only async-signal-safe functions may be called. This is one system call; it neither
-    // allocates nor takes a lock.
+pub(super) fn die_with_parent(command: &mut Command) {
+    let parent = Some(rustix::process::getpid());
+    // SAFETY: between fork and exec only async-signal-safe functions may be called. These are two system calls; they neither
+    // allocate nor take a lock.
     unsafe {
-        command.pre_exec(|| {
-            rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from)
+        command.pre_exec(move || {
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+            // Whose parent is gone already would not be told any more.
+            if rustix::process::getppid() == parent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
         });
     }
 }
 
-#[cfg(not(target_os = "linux"))]
-fn die_with_parent(_: &mut Command) {}
-
 /// The process group of a child, which has the child's id.
-struct Group(Option<Pid>);
+pub(super) struct Group(Option<Pid>);
 
 impl Group {
-    fn of(child: &Child) -> Self {
+    pub(super) fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
     }
 
     /// A group that is gone already is fine.
-    fn signal(&self, signal: Signal) {
+    pub(super) fn signal(&self, signal: Signal) {
         if let Some(group) = self.0 {
             let _ = kill_process_group(group, signal);
         }
@@ -216,7 +224,8 @@ async fn silence(ended: &mut watch::Receiver<bool>) {
 mod tests {
     use super::{super::stop::stop_signal, *};
 
-    const LIMITS: Limits = Limits { kill_after: Duration::from_secs(5), line_bytes: 16 * 1024, mask: None };
+    const LIMITS: Limits =
+        Limits { kill_after: Duration::from_secs(5), line_bytes: 16 * 1024, mask: None, cookie: None };
 
     fn shell(script: &str) -> Command {
         let mut command = Command::new("/bin/sh");

@@ -1,8 +1,9 @@
 //! The directory of an attempt on the runner's disk, and those that a crash has left.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -24,7 +25,7 @@ impl Workspaces {
         for entry in fs::read_dir(&all)? {
             let directory = entry?.path();
             if is_abandoned(&directory)
-                && let Err(error) = fs::remove_dir_all(&directory)
+                && let Err(error) = remove(&directory)
             {
                 tracing::warn!(directory = %directory.display(), %error, "what an earlier runner left stays on the disk");
             }
@@ -49,7 +50,7 @@ impl Workspaces {
 
 impl Drop for Workspaces {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.root);
+        let _ = remove(&self.root);
     }
 }
 
@@ -92,9 +93,61 @@ impl Workspace {
 
     /// Removes everything, off the async threads: a checkout can hold a million files.
     pub async fn remove(self) {
-        let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(&self.directory)).await;
+        let removed = tokio::task::spawn_blocking(move || remove(&self.directory)).await;
         if let Ok(Err(error)) = removed {
             tracing::warn!(%error, "an attempt's directory stays on the disk until the runner stops");
         }
+    }
+}
+
+/// Removes a directory with everything in it, also what a job has protected from being written, as Go does with its modules.
+fn remove(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            make_writable(directory)?;
+            fs::remove_dir_all(directory)
+        }
+        done => done,
+    }
+}
+
+/// A file can be removed by whoever may write the directory that it lies in.
+fn make_writable(directory: &Path) -> io::Result<()> {
+    fs::set_permissions(directory, Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        // What a link leads to is not part of this.
+        if entry.file_type()?.is_dir() {
+            make_writable(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Somebody who is root may write everything, so the permissions are looked at too.
+    #[test]
+    fn what_a_job_has_made_read_only_is_removed_and_nothing_outside_of_it_is_touched() {
+        let directory = tempfile::tempdir().unwrap();
+        let (workspace, outside) = (directory.path().join("workspace"), directory.path().join("outside"));
+        let module = workspace.join("home/go/pkg/mod");
+        fs::create_dir_all(&module).unwrap();
+        fs::create_dir(&outside).unwrap();
+        fs::write(module.join("go.mod"), "module x").unwrap();
+        std::os::unix::fs::symlink(&outside, module.join("link")).unwrap();
+        for path in [&outside, &module, &workspace.join("home"), &workspace] {
+            fs::set_permissions(path, Permissions::from_mode(0o500)).unwrap();
+        }
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+
+        make_writable(&workspace).unwrap();
+        assert_eq!((mode(&workspace), mode(&module), mode(&outside)), (0o700, 0o700, 0o500));
+        fs::set_permissions(&module, Permissions::from_mode(0o500)).unwrap();
+        remove(&workspace).unwrap();
+
+        assert!(!workspace.exists() && outside.exists());
     }
 }

@@ -1,11 +1,11 @@
 //! From a repository and a ref to a working tree.
 
-use std::{fs, path::PathBuf};
+use std::{fs, net::TcpListener, path::PathBuf};
 
 use app::model::JobState;
 use serde_json::json;
 
-use crate::harness::{App, Repo, until};
+use crate::harness::{App, Repo, runs, until};
 
 /// What a job on this ref of the app's repository finds in `file`, or why it failed.
 async fn read(app: &App, git_ref: &str) -> String {
@@ -201,13 +201,51 @@ async fn a_host_that_does_not_answer_fails_with_what_git_said() {
     let app = App::start().await;
     let _runner = app.runner().await;
     // Taken and given back, so nobody listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
 
     let job = app.run_with(json!({ "repository": format!("http://127.0.0.1:{port}/a/b.git") })).await.job;
 
     assert_eq!(job.state, JobState::Failed);
     let error = job.error.unwrap();
     assert!(error.contains("could not be fetched: unable to access"), "{error}");
+}
+
+/// A server that lets everybody in and says nothing, and the address of a repository there.
+fn silent_host() -> (TcpListener, String) {
+    // The kernel greets for it.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/a/b.git", listener.local_addr().unwrap());
+    (listener, address)
+}
+
+#[tokio::test]
+async fn a_host_that_says_nothing_is_given_up_with_all_of_git() {
+    let app = App::start().await;
+    let _runner = app.runner_with(&[("MILLRACE_RUNNER__GIT_SECONDS", "1")]).await;
+    let (_host, address) = silent_host();
+
+    let job = app.run_with(json!({ "repository": address })).await.job;
+
+    assert_eq!(job.state, JobState::Failed);
+    assert_eq!(
+        job.error.unwrap(),
+        format!("The repository {address} could not be fetched: it took longer than 1s.")
+    );
+    until("git's helper is gone too", async || !runs(&address)).await;
+}
+
+#[tokio::test]
+async fn a_job_that_waits_for_a_silent_host_can_be_canceled() {
+    let app = App::start().await;
+    let _runner = app.runner().await;
+    let (_host, address) = silent_host();
+    let id = app.submit_with(json!({ "repository": address })).await;
+    until("git waits", async || runs(&address)).await;
+
+    app.cancel(id).await;
+
+    app.wait_until(id, JobState::Canceled).await;
+    until("git's helper is gone", async || !runs(&address)).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{App, Browser, location};
+use crate::harness::{App, Browser, location, until};
 
 #[tokio::test]
 async fn a_new_token_is_all_that_is_printed_and_it_works() {
@@ -140,4 +140,35 @@ async fn a_server_and_a_runner_stop_in_order_when_asked() {
     assert!(runner.log().contains("stopped") && server.log().contains("stopped"));
     let runners: i64 = sqlx::query_scalar("SELECT count(*) FROM runners").fetch_one(app.db()).await.unwrap();
     assert_eq!(runners, 0, "it took itself off the list");
+}
+
+#[tokio::test]
+async fn where_agents_cannot_run_the_start_and_the_doctor_say_so_and_how_to_mend_it() {
+    let app = App::start().await;
+    // A machine with git and without bubblewrap.
+    let programs = app.path().join("programs");
+    fs::create_dir(&programs).unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    let git = std::env::split_paths(&path).map(|path| path.join("git")).find(|git| git.is_file());
+    std::os::unix::fs::symlink(git.unwrap(), programs.join("git")).unwrap();
+    let path = [("PATH", programs.to_str().unwrap())];
+    let remedy = "no agent runs here, not even the demo. The sandbox is required and does not work: bubblewrap is not \
+                  installed. Install it, e.g. with: apt-get install bubblewrap.";
+
+    let said = app.millrace_with(&path, &["doctor"]).await;
+    let port = app.free_port().await;
+    let mut up = app.up_process_with(&path, port, &app.path().join("up"));
+    until("it is up", async || {
+        assert!(up.is_running(), "{}", up.log());
+        up.log().contains("Sign in once")
+    })
+    .await;
+
+    assert!(
+        !said.status.success() && said.stdout.contains(&format!("problem  sandbox: {remedy}")),
+        "{}",
+        said.stdout
+    );
+    assert_eq!(up.log().matches(&format!("Sandbox: {remedy}")).count(), 1, "{}", up.log());
+    assert!(up.stop().await.success(), "{}", up.log());
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use app::model::{AgentOutcome, AgentRun, Job, JobId, JobState, Kind, Role, Timestamp, WaitReason};
+use app::model::{
+    AgentOutcome, AgentRun, ChangeFigures, Job, JobId, JobState, Kind, Protection, Role, Timestamp, Usage,
+    WaitReason,
+};
 use chrono::{TimeDelta, Utc};
 use millrace::{
     db::{
@@ -13,7 +16,7 @@ use millrace::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{App, eventually};
+use crate::harness::{App, Browser, eventually};
 
 const LEASE: Duration = Duration::from_secs(60);
 const RUNNER: &str = "by-hand";
@@ -220,4 +223,105 @@ async fn without_a_time_from_the_provider_the_pauses_grow_until_it_answers() {
     app.lifecycle.quota_is_there("qwen").await.unwrap();
     let again = minutes().await;
     assert!((4.9..=5.0).contains(&again), "{again}");
+}
+
+#[tokio::test]
+async fn a_conversation_is_read_as_one_from_the_first_prompt_to_the_last_answer() {
+    let app = App::start().await;
+    let runner = ByHand(&app);
+    let first =
+        ask(&app, json!({ "prompt": "Count the files\nBut <b>not</b> those that git ignores." })).await;
+    let running = runner.start_one().await;
+    let run = AgentRun {
+        outcome: Some(AgentOutcome::Changed),
+        branch: Some("millrace/count".to_owned()),
+        summary: Some("There are **three**.".to_owned()),
+        usage: Some(Usage { cost_micros: Some(20_000), ..Usage::default() }),
+        changes: Some(ChangeFigures { files: 2, additions: 10, deletions: 3, commits: 1 }),
+        ..AgentRun::default()
+    };
+    agent_runs::note(app.db(), first, running.attempt, &run).await.unwrap().unwrap();
+    runner.end(&running, Outcome::succeeded(Some(0))).await;
+    let second = ask(&app, json!({ "parent": first, "prompt": "Now the folders" })).await;
+    let running = runner.start_one().await;
+    runner.end(&running, Outcome::failed("The provider is away.").and_never_again()).await;
+    let third = ask(&app, json!({ "parent": first, "prompt": "And the links" })).await;
+    let browser = Browser::signed_in(&app, "owner").await;
+
+    let page = browser.get(&format!("/jobs/{third}")).await.text().await.unwrap();
+
+    let conversation = &page[page.find("class=\"exchanges\"").unwrap()..];
+    let mut rest = conversation;
+    for part in [
+        &*format!("/jobs/{first}"),
+        "But &lt;b&gt;not&lt;/b&gt; those that git ignores.",
+        "There are <strong>three</strong>.",
+        "2 files, +10 −3 · millrace/count · $0.02",
+        &*format!("/jobs/{second}"),
+        "Now the folders",
+        "The provider is away.",
+        "And the links",
+    ] {
+        let at =
+            rest.find(part).unwrap_or_else(|| panic!("`{part}` is missing or too early: {conversation}"));
+        rest = &rest[at + part.len()..];
+    }
+}
+
+#[tokio::test]
+async fn the_button_of_a_follow_up_that_waits_withdraws_it() {
+    let app = App::start().await;
+    let runner = ByHand(&app);
+    let first = ask(&app, json!({})).await;
+    let _running = runner.start_one().await;
+    let second = ask(&app, json!({ "parent": first })).await;
+    let browser = Browser::signed_in(&app, "owner").await;
+    let page = browser.get(&format!("/jobs/{first}")).await.text().await.unwrap();
+    assert_eq!(page.matches("Withdraw").count(), 1, "what runs is canceled instead");
+    assert!(page.contains("Waiting for the job before it."));
+    let button = &page[..page.find("Withdraw").unwrap()];
+    let form = &button[button.rfind("<form").unwrap()..];
+    let value = |name: &str| form.split_once(name).unwrap().1.split('"').next().unwrap().to_owned();
+    let (action, id) = (value("action=\""), value("value=\""));
+    assert_eq!(id, second.to_string());
+
+    let request = app.http.post(app.url(&action)).header("origin", app.url(""));
+    let answer = browser.send(request.form(&[("id", id)])).await;
+
+    assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
+    assert_eq!(app.job(second).await.job.state, JobState::Canceled);
+    assert_eq!(app.job(first).await.job.state, JobState::Running);
+}
+
+#[tokio::test]
+async fn a_jobs_page_shows_the_facts_of_the_attempt_that_it_shows() {
+    let app = App::start().await;
+    let runner = ByHand(&app);
+    let id = ask(&app, json!({ "max_attempts": 2 })).await;
+    for (protection, model) in
+        [(Protection::None, "the-first-model"), (Protection::Sandbox, "the-second-model")]
+    {
+        let running = runner.start_one().await;
+        let run =
+            AgentRun { protection: Some(protection), model: Some(model.to_owned()), ..AgentRun::default() };
+        agent_runs::note(app.db(), id, running.attempt, &run).await.unwrap().unwrap();
+        runner.end(&running, Outcome::failed("It failed.")).await;
+    }
+    let browser = Browser::signed_in(&app, "owner").await;
+    // The data of the page's script names all attempts.
+    let facts = async |query: &str| {
+        let page = browser.get(&format!("/jobs/{id}{query}")).await.text().await.unwrap();
+        let facts = &page[page.find("class=\"facts-more\"").unwrap()..];
+        facts[..facts.find("</dl>").unwrap()].to_owned()
+    };
+
+    let (first, latest) = (facts("?attempt=1").await, facts("").await);
+
+    assert!(
+        first.contains("the-first-model") && first.contains("none: it could reach this machine"),
+        "{first}"
+    );
+    assert!(first.contains("1 of 2") && !first.contains("the-second-model"), "{first}");
+    assert!(latest.contains("the-second-model") && latest.contains("2 of 2"), "{latest}");
+    assert!(!latest.contains("it could reach this machine"), "{latest}");
 }

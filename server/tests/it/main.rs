@@ -36,6 +36,7 @@ mod sessions;
 mod sign_in;
 mod state_machine;
 mod streams;
+mod survivors;
 mod tokens;
 mod transcript;
 mod webhooks;

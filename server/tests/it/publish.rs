@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
 use millrace::{
@@ -18,7 +19,7 @@ use millrace::{
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::harness::Repo;
+use crate::harness::{LIMIT, Repo};
 
 /// A checkout as an agent gets it, and what Millrace has of its own.
 struct Attempt {
@@ -102,6 +103,7 @@ impl Attempt {
             otherwise: "millrace/1-turn",
             own: &[],
             access: None,
+            limit: LIMIT,
         }
     }
 }
@@ -403,4 +405,74 @@ async fn nothing_is_pushed_once_the_attempt_is_another_runners() {
     assert!(matches!(lost.await, Err(PublishError::Lost)));
     assert_eq!(asked.load(Ordering::Relaxed), 1);
     assert_eq!(attempt.origin.git(&["branch", "--list", "millrace/*"]), "");
+}
+
+#[tokio::test]
+async fn a_host_that_says_nothing_does_not_hold_a_push_for_ever() {
+    let attempt = Attempt::new();
+    attempt.write("file", "one\n");
+    let work = attempt.work().await;
+    // The kernel lets everybody in, and nobody answers.
+    let host = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/a/b.git", host.local_addr().unwrap());
+    let to = Destination { repository: &address, limit: Duration::from_secs(1), ..attempt.destination(None) };
+
+    let pushed = push(&work, to, async || true).await;
+
+    let said = pushed.unwrap_err().to_string();
+    assert_eq!(said, "The branch millrace/1-turn could not be pushed: it took longer than 1s.");
+}
+
+#[tokio::test]
+async fn a_push_speaks_no_protocol_that_is_a_program() {
+    let attempt = Attempt::new();
+    attempt.write("file", "one\n");
+    let work = attempt.work().await;
+    let mark = attempt.path("mark");
+    // Somebody's own settings may allow it.
+    let config = attempt.path("work.git/config");
+    let settings = fs::read_to_string(&config).unwrap() + "[protocol \"ext\"]\nallow = always\n";
+    fs::write(&config, settings).unwrap();
+    let address = format!("ext::touch {}", mark.display());
+
+    let pushed =
+        push(&work, Destination { repository: &address, ..attempt.destination(None) }, async || true);
+
+    let said = pushed.await.unwrap_err().to_string();
+    assert!(said.contains("transport 'ext' not allowed") && !mark.exists(), "{said}");
+}
+
+#[tokio::test]
+async fn a_secret_is_found_in_a_name_a_message_and_an_author_too() {
+    let secret = "swordfish-of-the-runner";
+    let secrets = Secrets::new(Mask::new(&[secret.into()]));
+    let found = async |attempt: &Attempt| {
+        let finding = attempt.work().await.secrets(&secrets).await.unwrap();
+        finding.map(|finding| finding.to_string()).unwrap_or_default()
+    };
+
+    let attempt = Attempt::new();
+    attempt.write(&format!("keys/{secret}.txt"), "");
+    assert!(found(&attempt).await.starts_with("secret found in the name of a file: "));
+
+    // The message pretends to be the beginning of a long hunk, which would swallow the real one.
+    let attempt = Attempt::new();
+    attempt.write("file", &format!("the word is {secret}\n"));
+    attempt.checkout.git(&["add", "--all"]);
+    let pretends = "x\n\ndiff --git a/y b/y\n--- a/y\n+++ b/y\n@@ -0,0 +1,99 @@\n+z";
+    attempt.checkout.git(&["commit", "--quiet", "--cleanup=verbatim", "--message", pretends]);
+    assert!(found(&attempt).await.starts_with("secret found in file, line 1: "));
+
+    let attempt = Attempt::new();
+    attempt.write("file", "one\n");
+    attempt.checkout.git(&["add", "--all"]);
+    attempt.checkout.git(&["commit", "--quiet", "--message", &format!("Use it\n\nIt is {secret}.")]);
+    assert!(found(&attempt).await.starts_with("secret found in a commit's message: "));
+
+    let attempt = Attempt::new();
+    attempt.write("file", "one\n");
+    attempt.checkout.git(&["add", "--all"]);
+    let author = format!("--author={secret} <a@localhost>");
+    attempt.checkout.git(&["commit", "--quiet", "--message=Use it", &author]);
+    assert!(found(&attempt).await.starts_with("secret found in the author or the header of a commit: "));
 }

@@ -15,6 +15,7 @@ async fn with_model(agent: &str, model: &FakeModel) -> App {
         "claude" => ("", "claude-sonnet-4-5"),
         "gemini" => ("", "gemini-2.5-flash"),
         "codex" => ("/v1", "gpt-5.1-codex"),
+        "aider" => ("/v1", "openai/fake-model"),
         _ => ("/v1", "fake-model"),
     };
     let url = model.url();
@@ -109,5 +110,52 @@ mod codex {
 
         let parked = app.wait_until(job.id, JobState::Parked).await;
         assert_eq!(parked.run_at.map(|at| at.0 / 1000), Some(IN_2030), "{parked:?}");
+    }
+}
+
+mod aider {
+    use super::*;
+
+    #[tokio::test]
+    #[ignore = "needs the real program: cargo xtask test agents"]
+    async fn makes_a_commit_through_the_sandbox_and_hears_what_was_said_before() {
+        let model = FakeModel::start(Behaviour::Works).await.unwrap();
+        let app = with_model("aider", &model).await;
+        let _runner = app.runner().await;
+
+        let first = ask(&app, "aider", "Greet me in a file", None).await;
+
+        let output = app.output(first.job.id).await;
+        assert_eq!(first.job.outcome, Some(AgentOutcome::Changed), "{output:?}");
+        let branch = first.job.branch.clone().expect("a branch");
+        assert_eq!(app.repo.git(&["show", &format!("{branch}:{FILE}")]), CONTENT.trim_end());
+        assert_eq!(
+            app.repo.git(&["diff", "--name-only", &format!("main..{branch}")]),
+            FILE,
+            "and nothing else"
+        );
+        let run = first.attempts.last().unwrap().agent.clone().unwrap();
+        assert_eq!(run.protection, Some(Protection::Sandbox));
+        assert!(run.version.is_some() && run.usage.is_some_and(|usage| usage.output_tokens >= 42), "{run:?}");
+
+        ask(&app, "aider", "Greet me once more", Some(&first)).await;
+
+        let remembers = |request: &serde_json::Value| {
+            let text = request.to_string();
+            text.contains("Greet me in a file") && text.contains("Greet me once more")
+        };
+        assert!(model.requests().iter().any(remembers));
+    }
+
+    #[tokio::test]
+    #[ignore = "needs the real program: cargo xtask test agents"]
+    async fn says_that_its_key_is_refused() {
+        let model = FakeModel::start(Behaviour::Refuses(Refusal::Unauthorized)).await.unwrap();
+        let app = with_model("aider", &model).await;
+        let _runner = app.runner().await;
+
+        let refused = ask(&app, "aider", "Greet me in a file", None).await;
+
+        assert_eq!(refused.job.outcome, Some(AgentOutcome::Authentication), "{refused:?}");
     }
 }

@@ -1,13 +1,13 @@
 //! What is known of an attempt because an agent made it.
 
 use crate::{
-    components::words::cost_text,
-    model::{Attempt, ChangeFigures, Job, Protection, Usage},
+    components::words::{changed_text, cost_text},
+    model::{Attempt, Job, Protection, Usage},
 };
 
-/// Names and values; what is not known has none.
-pub fn agent_facts(job: &Job, latest: Option<&Attempt>) -> [(&'static str, Option<String>); 7] {
-    let run = latest.and_then(|attempt| attempt.agent.as_ref());
+/// Names and values of an attempt; what is not known has none.
+pub fn agent_facts(job: &Job, attempt: Option<&Attempt>) -> [(&'static str, Option<String>); 7] {
+    let run = attempt.and_then(|attempt| attempt.agent.as_ref());
     let version = run.and_then(|run| run.version.as_deref()).unwrap_or_default();
     let agent = job.agent.as_ref().map(|agent| format!("{agent} {version}").trim_end().to_owned());
     let model = run.and_then(|run| run.model.clone()).or_else(|| job.model.clone());
@@ -26,11 +26,6 @@ pub fn agent_facts(job: &Job, latest: Option<&Attempt>) -> [(&'static str, Optio
         ("Tokens", usage.map(tokens_text)),
         ("Cost", usage.and_then(|usage| usage.cost_micros).map(cost_text)),
     ]
-}
-
-fn changed_text(changes: ChangeFigures) -> String {
-    let ChangeFigures { files, additions, deletions, .. } = changes;
-    format!("{files} {}, +{additions} −{deletions}", if files == 1 { "file" } else { "files" })
 }
 
 fn tokens_text(usage: Usage) -> String {
@@ -58,9 +53,5 @@ mod tests {
         let usage =
             Usage { input_tokens: 1_250_000, cached_tokens: 12_340, output_tokens: 950, cost_micros: None };
         assert_eq!(tokens_text(usage), "1.2 M read (12.3 k cached), 950 written");
-        assert_eq!(
-            changed_text(ChangeFigures { files: 1, additions: 2, ..Default::default() }),
-            "1 file, +2 −0"
-        );
     }
 }

@@ -14,8 +14,14 @@ use crate::{
     model::{Attempt, Job, JobState, Kind, NewJob, Timestamp},
 };
 
-/// `asked` is the script or the prompt, by the job's kind.
-pub fn facts(shown: Shown, clock: Clock, asked: Option<Request>, waiting: Children) -> impl IntoView {
+/// `asked` is the script or the prompt, by the job's kind; `pinned` is the attempt that the address names.
+pub fn facts(
+    shown: Shown,
+    clock: Clock,
+    asked: Option<Request>,
+    pinned: Option<u32>,
+    waiting: Children,
+) -> impl IntoView {
     let job = shown.job;
     let (title, short, kind, copy_address) = job.with_untracked(|job| {
         // Rather without it than with half of it.
@@ -41,7 +47,7 @@ pub fn facts(shown: Shown, clock: Clock, asked: Option<Request>, waiting: Childr
             <input class="sr-only facts-toggle" type="checkbox" id="facts-toggle" />
             <label class="facts-label" for="facts-toggle">"Details"</label>
             <div class="facts-more">
-                <dl>{move || details(clock, &job.read(), shown.attempts.read().last())}</dl>
+                <dl>{move || details(clock, &job.read(), shown.attempt(pinned).as_ref())}</dl>
                 {asked.map(|Request { text, is_cut }| view! {
                     <h2>{asked_name}</h2>
                     <pre class="script" data-kind=kind.as_str() tabindex="0"><code>{text}</code></pre>
@@ -88,13 +94,19 @@ fn next_parts(job: &Job) -> (String, Option<Timestamp>) {
     (text, at)
 }
 
-fn details(clock: Clock, job: &Job, latest: Option<&Attempt>) -> impl IntoView + use<> {
+/// Of the job, and of the attempt on the page once there is one.
+fn details(clock: Clock, job: &Job, attempt: Option<&Attempt>) -> impl IntoView + use<> {
     let asked_by = match &job.created_by {
         Some(login) => format!("{login}, {}", trigger_name(job.trigger)),
         None => trigger_name(job.trigger).to_owned(),
     };
     let commit =
-        latest.and_then(|attempt| attempt.commit.as_ref()).map(|commit| commit.chars().take(12).collect());
+        attempt.and_then(|attempt| attempt.commit.as_ref()).map(|commit| commit.chars().take(12).collect());
+    let (started, ended) = attempt
+        .map_or((job.started_at, job.finished_at), |attempt| (Some(attempt.started_at), attempt.finished_at));
+    let exit_code = attempt.map_or(job.exit_code, |attempt| attempt.exit_code);
+    let number = attempt.map_or(job.attempt, |attempt| attempt.attempt);
+    let is_latest = number == job.attempt;
     let texts = [
         ("Repository", Some(job.repository.clone())),
         ("Ref", Some(job.git_ref.clone().unwrap_or_else(|| "default branch".to_owned()))),
@@ -102,31 +114,27 @@ fn details(clock: Clock, job: &Job, latest: Option<&Attempt>) -> impl IntoView +
         ("Asked by", Some(asked_by)),
         ("Kind", Some(job.kind.to_string())),
         ("Priority", Some(job.priority.to_string())),
-        ("Attempt", (job.attempt > 0).then(|| format!("{} of {}", job.attempt, job.max_attempts))),
-        ("Runner", latest.map(|attempt| attempt.runner.clone())),
-        ("Exit code", job.exit_code.map(|code| code.to_string())),
-        ("Queue time", lasted(job.queued_at, job.started_at)),
-        ("Run time", lasted(job.started_at, job.finished_at)),
+        ("Attempt", (number > 0).then(|| format!("{number} of {}", job.max_attempts))),
+        ("Runner", attempt.map(|attempt| attempt.runner.clone())),
+        ("Exit code", exit_code.map(|code| code.to_string())),
+        // Of earlier attempts nobody has noted it.
+        ("Queue time", lasted(job.queued_at, job.started_at).filter(|_| is_latest)),
+        ("Run time", lasted(started, ended)),
     ]
     .into_iter()
-    .chain(agent_facts(job, latest))
+    .chain(agent_facts(job, attempt))
     .filter_map(|(label, value)| value.map(|value| (label, value)))
     .map(|(label, value)| view! { <div><dt>{label}</dt><dd>{value}</dd></div> });
 
     let starts = job.run_at.filter(|_| job.state == JobState::Scheduled);
-    let times = [
-        ("Asked", Some(job.created_at)),
-        ("Starts", starts),
-        ("Started", job.started_at),
-        ("Ended", job.finished_at),
-    ]
-    .into_iter()
-    .filter_map(|(label, at)| at.map(|at| (label, at)))
-    .map(|(label, at)| {
-        view! {
-            <div><dt>{label}</dt><dd>{ago(clock, at)} <span class="exact">{utc_text(at)}</span></dd></div>
-        }
-    });
+    let times = [("Asked", Some(job.created_at)), ("Starts", starts), ("Started", started), ("Ended", ended)]
+        .into_iter()
+        .filter_map(|(label, at)| at.map(|at| (label, at)))
+        .map(|(label, at)| {
+            view! {
+                <div><dt>{label}</dt><dd>{ago(clock, at)} <span class="exact">{utc_text(at)}</span></dd></div>
+            }
+        });
     let branch = job.branch.clone().map(|branch| {
         view! { <div><dt>"Branch"</dt><dd><code id="branch">{branch}</code>{copy_button("branch")}</dd></div> }
     });

@@ -89,7 +89,7 @@ pub fn JobView(loaded: Given<Loaded>, children: Children) -> impl IntoView {
     stream(shown, state, pinned);
 
     view! {
-        {facts(shown, clock, asked, children)}
+        {facts(shown, clock, asked, pinned, children)}
         <div class="job-output">{tabs(shown, state, clock, pinned, tab, steps)}</div>
     }
 }

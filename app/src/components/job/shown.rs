@@ -64,12 +64,15 @@ impl Shown {
         self.job.read_untracked().id
     }
 
-    /// How many files the attempt on the page changed.
-    pub fn changed_files(self, pinned: Option<u32>) -> Option<u32> {
+    /// The attempt on the page: the one that the address names, or the latest.
+    pub fn attempt(self, pinned: Option<u32>) -> Option<Attempt> {
         let number = pinned.unwrap_or_else(|| self.job.read().attempt);
-        let attempts = self.attempts.read();
-        let attempt = attempts.iter().find(|attempt| attempt.attempt == number)?;
-        Some(attempt.agent.as_ref()?.changes?.files)
+        self.attempts.read().iter().find(|attempt| attempt.attempt == number).cloned()
+    }
+
+    /// How many files it changed.
+    pub fn changed_files(self, pinned: Option<u32>) -> Option<u32> {
+        Some(self.attempt(pinned)?.agent?.changes?.files)
     }
 
     fn receive(self, attempt: u32, events: Vec<JobEvent>) {

@@ -16,7 +16,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use app::model::{AgentOutcome, AgentRun, Job, JobId};
+use app::model::{AgentOutcome, AgentRun, Job, JobId, Protection};
+use secrecy::SecretString;
 
 use self::result::Made;
 use super::{
@@ -24,6 +25,7 @@ use super::{
     agents::{self, Agent, Failure, Launch, Profile, Task, Told, Verdict},
     checkout::Source,
     executor::Grounds,
+    kin::Cookie,
     publish,
     sandbox::{Confined, Sandbox, Workplace},
     workspace::Workspace,
@@ -43,8 +45,8 @@ impl Agents {
     /// `millrace` is the program's own file: parts of the sandbox are in it.
     pub async fn new(config: &Config, data_dir: &Path, millrace: &Path) -> anyhow::Result<Self> {
         let sandbox = Sandbox::detect(&config.sandbox, data_dir, millrace).await;
-        if let Some(problem) = sandbox.problem() {
-            tracing::warn!(problem, "agents are not kept from the rest of this machine");
+        if let Some(warning) = sandbox.warning() {
+            tracing::warn!("{warning}");
         }
         Ok(Self { sandbox, millrace: millrace.to_owned() })
     }
@@ -134,6 +136,9 @@ impl AgentAttempt<'_> {
             resume: resume.as_deref(),
         };
         let launch = agent.prepare(&task, &|name| std::env::var(name).ok());
+        // Also in what Millrace says of it: a host that it was kept from, a file that is left out.
+        let given: Vec<SecretString> = launch.secrets().map(Into::into).collect();
+        self.attempt.output.hide(&given);
         session::lay_out(&place.home, &launch.files).await?;
 
         self.attempt.stage("agent").await;
@@ -223,6 +228,13 @@ impl AgentAttempt<'_> {
     /// The first job of the conversation, for a follow-up.
     fn thread(&self) -> Option<JobId> {
         self.attempt.job.thread
+    }
+
+    /// By which what the agent has started is found; the sandbox ends that by itself.
+    fn cookie(&self) -> Option<Cookie> {
+        let job = &self.attempt.job;
+        let is_unprotected = self.sandbox.protection() == Protection::None;
+        is_unprotected.then(|| Cookie::of_attempt(&self.attempt.runner, job.id, job.attempt))
     }
 
     fn place(&self) -> Workplace {

@@ -9,6 +9,7 @@ use super::{
         access::{Access, is_strangers},
         agents::{Launch, Told},
         checkout::has_branch,
+        kin::Cookie,
         publish::{
             self, Collect, Collected, Destination, Message, PublishError, Published, Secrets, Work,
             branch_name,
@@ -47,7 +48,7 @@ impl AgentAttempt<'_> {
         let bundle = own.join("bundle");
         let collected = self.commit(said, &bundle).await?;
         for note in collected.notes {
-            self.attempt.output.system(note).await;
+            self.attempt.output.system(self.secrets(launch).redacted(&note)).await;
         }
         if !collected.changed {
             return Ok(Made::Nothing);
@@ -87,8 +88,15 @@ impl AgentAttempt<'_> {
         confined.environment.extend(collect.environment);
         let Confinement { mut command, guard, .. } =
             self.sandbox.command(&confined).map_err(|error| error.to_string())?;
+        let cookie = self.cookie();
+        if let Some((name, value)) = cookie.as_ref().map(Cookie::variable) {
+            command.env(name, value);
+        }
         let collected = publish::collect(&mut command, bundle).await;
         drop(guard);
+        if let Some(cookie) = cookie {
+            cookie.end_all().await;
+        }
         collected.map_err(|error| error.to_string())
     }
 
@@ -171,11 +179,17 @@ impl AgentAttempt<'_> {
             otherwise: if name.starts_with("millrace/") { name } else { &new },
             own: &own,
             access,
+            limit: self.config.runner.git_limit,
         };
         let is_held = || async {
             db::attempts::is_held(db, job.id, job.attempt, &self.attempt.runner).await.unwrap_or(false)
         };
-        let Published { branch, note } = match publish::push(work, to, is_held).await {
+        let pushed = tokio::select! {
+            pushed = publish::push(work, to, is_held) => pushed,
+            // Dropping the push ends its git.
+            _ = self.attempt.stop.requested() => Err(PublishError::Stopped),
+        };
+        let Published { branch, note } = match pushed {
             Ok(published) => published,
             Err(error) => return Ok(Err(error)),
         };

@@ -73,6 +73,7 @@ impl AgentAttempt<'_> {
             kill_after: self.config.runner.kill_after,
             line_bytes: self.config.output.line_bytes,
             mask: self.mask(launch),
+            cookie: self.cookie(),
         };
 
         let (stopper, stop) = stop_signal();

@@ -1,6 +1,7 @@
 //! A program of the operator's own: a command that reads the prompt from its standard input.
 //!
-//! Its exit code is its verdict, unless it prints steps as JSON, the way the API shows them, and a result among them.
+//! Its exit code is its verdict, unless it prints steps as JSON, the way the API shows them, and a result among them. Whatever
+//! else it prints is what it says.
 
 use app::model::{Step, Timestamp};
 
@@ -69,7 +70,7 @@ pub(super) struct Steps {
 
 impl Dialect for Steps {
     fn understand(&mut self, _: Timestamp, line: &str, memory: &mut Memory) -> Vec<Step> {
-        let Ok(step) = serde_json::from_str(line) else { return Vec::new() };
+        let step = serde_json::from_str(line).unwrap_or_else(|_| said(line));
         let step = bounded(step);
         match &step {
             Step::Usage(usage) => memory.told.usage = Some(*usage),
@@ -91,6 +92,11 @@ impl Dialect for Steps {
     }
 }
 
+/// A line of plain text. The spaces keep it a line in Markdown.
+fn said(line: &str) -> Step {
+    Step::Message { text: format!("{line}  \n"), delta: true }
+}
+
 /// Whoever wrote the program did not know how long a step may be.
 fn bounded(step: Step) -> Step {
     match step {
@@ -105,5 +111,29 @@ fn bounded(step: Step) -> Step {
         Step::Retry { text, again_at } => Step::Retry { text: shorten(&text), again_at },
         Step::Result { ok, text } => Step::Result { ok, text: shorten(&text) },
         Step::Usage(usage) => Step::Usage(usage),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use app::model::Stream;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_step_is_what_the_program_says_and_its_exit_code_counts() {
+        let mut reader: Box<dyn Reader> =
+            Box::new(Listener::new(Steps { exit_code_counts: ExitCode::Counts }));
+        let mut read = |stream, line: &str| reader.read(stream, Timestamp(0), line);
+        for line in ["Looking around", "", "{\"no\": \"step\"}"] {
+            let said = Step::Message { text: format!("{line}  \n"), delta: true };
+            assert_eq!(read(Stream::Stdout, line), [said]);
+        }
+        assert_eq!(
+            read(Stream::Stdout, r#"{"type":"thought","text":"Hm"}"#),
+            [Step::Thought { text: "Hm".to_owned() }]
+        );
+        assert_eq!(read(Stream::Stderr, "a warning"), []);
+        assert_eq!(reader.end(Exit::Code(0)).verdict, super::super::Verdict::Finished);
     }
 }

@@ -105,15 +105,18 @@ impl Memory {
         self.errors.push_back(shorten(line));
     }
 
-    /// The agent's own last word stands whatever its exit code is, for exit codes lie. Without one it has not finished.
+    /// The agent's own last word stands whatever its exit code is, for exit codes lie. Without one it has not finished; and what
+    /// was cut off in the middle has not either, for an agent may say that it is done and then go on. Only one that was silent
+    /// since then was done.
     pub fn end(self, exit: Exit) -> Ending {
         let verdict = match (self.last_word, exit) {
             (_, Exit::Cut(Cut::Canceled)) => failed(AgentOutcome::Killed, "It was stopped."),
-            (Some(Ok(())), _) => Verdict::Finished,
             (_, Exit::Cut(Cut::TimeOver(time))) => failed(
                 AgentOutcome::Timeout,
                 format!("It was stopped because it ran for {}.", humantime::format_duration(time)),
             ),
+            (_, Exit::Cut(Cut::Limit(limit))) => failed(AgentOutcome::LimitReached, limit),
+            (Some(Ok(())), _) => Verdict::Finished,
             (_, Exit::Cut(Cut::Silent(time))) => failed(
                 AgentOutcome::Timeout,
                 format!(
@@ -121,7 +124,6 @@ impl Memory {
                     humantime::format_duration(time)
                 ),
             ),
-            (_, Exit::Cut(Cut::Limit(limit))) => failed(AgentOutcome::LimitReached, limit),
             (Some(Err(failure)), _) => Verdict::Failed(failure),
             (None, Exit::Signal(signal)) => killed(signal),
             (None, Exit::Code(code)) => without_last_word(code, &Vec::from(self.errors).join("\n")),
@@ -166,31 +168,28 @@ mod tests {
     }
 
     #[test]
-    fn only_a_last_word_makes_a_success() {
-        assert_eq!(reason(Some(Ok(())), &[], Exit::Code(0)), None);
-        assert_eq!(reason(None, &[], Exit::Code(0)), Some(AgentOutcome::Crashed));
-    }
-
-    #[test]
-    fn a_success_stands_when_the_program_hangs_afterwards_but_not_when_somebody_cancels() {
-        let silent = Exit::Cut(Cut::Silent(Duration::from_secs(60)));
-        assert_eq!(reason(Some(Ok(())), &[], silent.clone()), None);
-        assert_eq!(reason(None, &[], silent), Some(AgentOutcome::Timeout));
-        assert_eq!(reason(Some(Ok(())), &[], Exit::Cut(Cut::Canceled)), Some(AgentOutcome::Killed));
-    }
-
-    #[test]
-    fn what_millrace_ended_says_why() {
-        let over = Exit::Cut(Cut::TimeOver(Duration::from_secs(3600)));
-        assert_eq!(reason(None, &[], over), Some(AgentOutcome::Timeout));
-        let limit = Exit::Cut(Cut::Limit("The attempt used more than 4 GB of memory.".to_owned()));
-        assert_eq!(reason(None, &[], limit), Some(AgentOutcome::LimitReached));
-    }
-
-    #[test]
-    fn a_signal_is_seen_also_through_the_exit_code_of_a_shell() {
-        assert_eq!(reason(None, &[], Exit::Signal(9)), Some(AgentOutcome::Killed));
-        assert_eq!(reason(None, &[], Exit::Code(137)), Some(AgentOutcome::Killed));
+    fn whatever_was_said_and_however_it_ended_there_is_one_outcome() {
+        let time = Duration::from_secs(3600);
+        let limit = Cut::Limit("The attempt used more than 4 GiB of memory.".to_owned());
+        let (killed, timeout) = (Some(AgentOutcome::Killed), Some(AgentOutcome::Timeout));
+        let (crashed, quota) = (Some(AgentOutcome::Crashed), Some(AgentOutcome::Quota));
+        let limited = Some(AgentOutcome::LimitReached);
+        let refused = || Err(Failure::new(AgentOutcome::Quota, "No quota is left."));
+        // By how it ended: after a word of success, after one of failure, after none.
+        for (exit, done, failed, nothing) in [
+            (Exit::Code(0), None, quota, crashed),
+            (Exit::Code(1), None, quota, crashed),
+            (Exit::Code(137), None, quota, killed),
+            (Exit::Signal(9), None, quota, killed),
+            (Exit::Cut(Cut::Silent(time)), None, timeout, timeout),
+            (Exit::Cut(Cut::TimeOver(time)), timeout, timeout, timeout),
+            (Exit::Cut(limit), limited, limited, limited),
+            (Exit::Cut(Cut::Canceled), killed, killed, killed),
+        ] {
+            assert_eq!(reason(Some(Ok(())), &[], exit.clone()), done, "done, {exit:?}");
+            assert_eq!(reason(Some(refused()), &[], exit.clone()), failed, "failed, {exit:?}");
+            assert_eq!(reason(None, &[], exit.clone()), nothing, "nothing, {exit:?}");
+        }
     }
 
     #[test]

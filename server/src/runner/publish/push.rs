@@ -1,11 +1,13 @@
 //! Puts a branch where people find it.
 
+use std::time::Duration;
+
 use super::Work;
 use crate::{
     config::is_local,
     runner::{
         Access,
-        git::{self, GitError},
+        git::{self, GitError, Reach},
     },
 };
 
@@ -21,6 +23,8 @@ pub enum PublishError {
     /// Another runner has the job now: what this one made must not be seen.
     #[error("The attempt is no longer this runner's.")]
     Lost,
+    #[error("The attempt was stopped before its work was published.")]
+    Stopped,
     #[error("The branch {branch} could not be pushed: {source}.")]
     Push { branch: String, source: GitError },
     #[error("There are {NAMES} branches named like {0} already. Delete those that nobody needs.")]
@@ -41,6 +45,8 @@ pub struct Destination<'a> {
     pub own: &'a [String],
     /// What lets git in, unless it knows by itself.
     pub access: Option<&'a Access>,
+    /// How long git may take.
+    pub limit: Duration,
 }
 
 /// What became of it.
@@ -94,13 +100,10 @@ async fn push_or_take_over<Held: Future<Output = bool> + Send>(
 
 /// The commit that the branch is at.
 async fn head(work: &Work, to: Destination<'_>) -> Result<Option<String>, PublishError> {
-    let mut ask = git::command(work.repository(), &[]);
+    let mut ask = git::remote_command(work.repository(), to.reach(), &[]);
     let name = format!("refs/heads/{}", to.branch);
     ask.args(["ls-remote", "--quiet", "--end-of-options", to.address(), &name]);
-    if let Some(access) = to.access {
-        access.give(&mut ask);
-    }
-    let said = git::answer(&mut ask)
+    let said = git::answer_within(to.limit, &mut ask)
         .await
         .map_err(|source| PublishError::Push { branch: to.branch.to_owned(), source })?;
     Ok(said.split_whitespace().next().map(str::to_owned))
@@ -115,19 +118,16 @@ async fn try_push<Held: Future<Output = bool> + Send>(
     let name = format!("refs/heads/{}", to.branch);
     let lease = format!("--force-with-lease={name}:{}", to.before.unwrap_or_default());
     let refs = format!("{}:{name}", work.head());
-    let mut push = git::command(work.repository(), &[]);
+    let mut push = git::remote_command(work.repository(), to.reach(), &[]);
     push.args(["push", "--quiet", "--no-verify", "--no-follow-tags", &lease]);
     if is_local(to.repository) {
         push.arg(RECEIVE_PACK);
     }
     push.args(["--end-of-options", to.address(), &refs]);
-    if let Some(access) = to.access {
-        access.give(&mut push);
-    }
     if !is_held().await {
         return Err(PublishError::Lost);
     }
-    match git::answer(&mut push).await {
+    match git::answer_within(to.limit, &mut push).await {
         Ok(_) => Ok(true),
         Err(GitError::Failed(message)) if MOVED.iter().any(|said| message.contains(said)) => Ok(false),
         Err(source) => Err(PublishError::Push { branch: to.branch.to_owned(), source }),
@@ -135,6 +135,10 @@ async fn try_push<Held: Future<Output = bool> + Send>(
 }
 
 impl<'a> Destination<'a> {
+    fn reach(&self) -> Reach<'a> {
+        Reach { access: self.access, limit: self.limit }
+    }
+
     fn address(&self) -> &'a str {
         self.access.map_or(self.repository, |access| &access.address)
     }

@@ -72,27 +72,45 @@ pub struct Finding {
     /// Which kind of secret, with its article.
     pub what: &'static str,
     pub place: Place,
-    /// The commit that adds it, shortened, if it is not the last.
+    /// The commit that adds it, shortened, where it is known and not the last.
     pub commit: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    Line { path: String, line: u32 },
+    Line {
+        path: String,
+        line: u32,
+    },
+    /// It is not shown: the secret is in it.
+    FileName,
     CommitMessage,
+    /// Its author, its committer, or a line that programs put there.
+    CommitHeader,
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Line { path, line } => write!(f, "secret found in {path}, line {line}: {}", self.what)?,
+            Place::FileName => write!(f, "secret found in the name of a file: {}", self.what)?,
             Place::CommitMessage => write!(f, "secret found in a commit's message: {}", self.what)?,
+            Place::CommitHeader => {
+                write!(f, "secret found in the author or the header of a commit: {}", self.what)?
+            }
         }
         match &self.commit {
             Some(commit) => write!(f, " (commit {commit})"),
             None => Ok(()),
         }
     }
+}
+
+/// A line of a log, or what goes on of one that is very long.
+#[derive(Clone, Copy)]
+enum Piece<'a> {
+    Line(&'a [u8]),
+    Rest(&'a [u8]),
 }
 
 /// What to look for.
@@ -107,25 +125,94 @@ impl Secrets {
         Self { known }
     }
 
-    /// Reads a log with patches. `head` is the commit that needs no name.
-    pub(super) async fn search(
+    /// Reads names that each end with a zero byte.
+    pub(super) async fn search_names(&self, names: impl AsyncRead + Unpin) -> io::Result<Option<Finding>> {
+        let mut names = BufReader::new(names);
+        let mut name = Vec::new();
+        while (&mut names).take(LONGEST_LINE).read_until(0, &mut name).await? > 0 {
+            let text = name.strip_suffix(b"\0").unwrap_or(&name);
+            if let Some((_, what)) = self.find(text, &mut false).into_iter().next() {
+                return Ok(Some(Finding { what, place: Place::FileName, commit: None }));
+            }
+            name.clear();
+        }
+        Ok(None)
+    }
+
+    /// Reads commits as they are stored: headers, and the message, each of whose lines git indents. `head` is the commit that
+    /// needs no name.
+    pub(super) async fn search_commits(
         &self,
         log: impl AsyncRead + Unpin,
         head: &str,
     ) -> io::Result<Option<Finding>> {
+        let mut key = false;
+        self.search(log, head, |secrets, piece| {
+            let (Piece::Line(text) | Piece::Rest(text)) = piece;
+            let (_, what) = secrets.find(text, &mut key).into_iter().next()?;
+            let is_header = matches!(piece, Piece::Line(text) if !text.starts_with(b"    "));
+            Some((what, if is_header { Place::CommitHeader } else { Place::CommitMessage }))
+        })
+        .await
+    }
+
+    /// Reads patches, each after a line `commit …`. What people wrote of a commit is not among them: it could pass for a diff.
+    pub(super) async fn search_patches(
+        &self,
+        log: impl AsyncRead + Unpin,
+        head: &str,
+    ) -> io::Result<Option<Finding>> {
+        let (mut reader, mut path, mut added, mut key) = (Reader::default(), None, None, false);
+        self.search(log, head, |secrets, piece| {
+            let text = match piece {
+                Piece::Rest(text) => text,
+                Piece::Line(line) => {
+                    added = None;
+                    match reader.read(line) {
+                        Line::Added { new, text } => {
+                            added = Some(new);
+                            text
+                        }
+                        Line::File => {
+                            key = false;
+                            return None;
+                        }
+                        Line::NewPath(name) => {
+                            path = name.map(|name| String::from_utf8_lossy(&name).into_owned());
+                            return None;
+                        }
+                        _ => return None,
+                    }
+                }
+            };
+            let line = added?;
+            let (_, what) = secrets.find(text, &mut key).into_iter().next()?;
+            Some((what, Place::Line { path: path.clone().unwrap_or_default(), line }))
+        })
+        .await
+    }
+
+    /// Looks at a log line by line, to the first that `look` finds something in.
+    async fn search(
+        &self,
+        log: impl AsyncRead + Unpin,
+        head: &str,
+        mut look: impl FnMut(&Self, Piece<'_>) -> Option<(&'static str, Place)>,
+    ) -> io::Result<Option<Finding>> {
         let mut log = BufReader::new(log);
-        let mut search = Search {
-            secrets: self,
-            reader: Reader::default(),
-            path: None,
-            commit: String::new(),
-            key: false,
-        };
-        let mut line = Vec::new();
+        let (mut line, mut commit) = (Vec::new(), String::new());
+        let mut goes_on = false;
         while (&mut log).take(LONGEST_LINE).read_until(b'\n', &mut line).await? > 0 {
             let text = line.strip_suffix(b"\n").unwrap_or(&line);
-            if let Some((what, place)) = search.line(text) {
-                let commit = (search.commit != head).then(|| search.commit.chars().take(12).collect());
+            let piece = if goes_on { Piece::Rest(text) } else { Piece::Line(text) };
+            goes_on = text.len() == line.len();
+            if let Piece::Line(text) = piece
+                && let Some(id) = text.strip_prefix(b"commit ")
+            {
+                commit = String::from_utf8_lossy(id).into_owned();
+            }
+            if let Some((what, place)) = look(self, piece) {
+                let commit = (commit != head).then(|| commit.chars().take(12).collect());
                 return Ok(Some(Finding { what, place, commit }));
             }
             line.clear();
@@ -133,19 +220,20 @@ impl Secrets {
         Ok(None)
     }
 
-    /// A diff in which secrets that are added are not shown.
+    /// A diff in which secrets that are added are not shown, nor those in names of files.
     pub(super) fn without(&self, patch: Vec<u8>) -> Vec<u8> {
         let mut reader = Reader::default();
         let mut key = false;
         let mut found = Vec::new();
         let mut start = 0;
         for line in patch.split(|byte| *byte == b'\n') {
-            if let Line::Added { text, .. } = reader.read(line) {
+            let (secrets, at) = match reader.read(line) {
                 // Behind the sign of the line.
-                found.extend(
-                    self.find(text, &mut key).into_iter().map(|(range, _)| shifted(range, start + 1)),
-                );
-            }
+                Line::Added { text, .. } => (self.find(text, &mut key), start + 1),
+                Line::Removed { .. } | Line::Context { .. } | Line::Hunk { .. } => (Vec::new(), start),
+                _ => (self.find(line, &mut false), start),
+            };
+            found.extend(secrets.into_iter().map(|(range, _)| shifted(range, at)));
             start += line.len() + 1;
         }
         if found.is_empty() { patch } else { covered(&patch, found) }
@@ -232,38 +320,6 @@ fn look_alikes(text: &[u8], key: &mut bool) -> Vec<(Range<usize>, &'static str)>
         }
     }
     found
-}
-
-/// A search that is under way.
-struct Search<'a> {
-    secrets: &'a Secrets,
-    reader: Reader,
-    path: Option<String>,
-    commit: String,
-    key: bool,
-}
-
-impl Search<'_> {
-    fn line(&mut self, line: &[u8]) -> Option<(&'static str, Place)> {
-        let first = |text: &[u8], key: &mut bool| self.secrets.find(text, key).into_iter().next();
-        match self.reader.read(line) {
-            Line::File => self.key = false,
-            Line::NewPath(path) => self.path = path.map(|path| String::from_utf8_lossy(&path).into_owned()),
-            Line::Added { new, text } => {
-                let (_, what) = first(text, &mut self.key)?;
-                return Some((what, Place::Line { path: self.path.clone().unwrap_or_default(), line: new }));
-            }
-            Line::Other(text) => {
-                if let Some(commit) = text.strip_prefix(b"commit ") {
-                    self.commit = String::from_utf8_lossy(commit).into_owned();
-                }
-                let (_, what) = first(text, &mut self.key)?;
-                return Some((what, Place::CommitMessage));
-            }
-            _ => {}
-        }
-        None
-    }
 }
 
 fn is_key_body(text: &[u8]) -> bool {
@@ -379,23 +435,57 @@ mod tests {
     async fn a_log_is_searched_commit_by_commit() {
         let key = random("ghp_", 36);
         let log = format!(
-            "commit aaaaaaaaaaaaaaaa\nAdd it\n\ndiff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -3,0 +4,2 @@\n+one\n+{key}\n\
-             commit bbbbbbbbbbbbbbbb\nRemove it\n\ndiff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -5 +4,0 @@\n-{key}\n"
+            "commit aaaaaaaaaaaaaaaa\n\ndiff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -3,0 +4,2 @@\n+one\n+{key}\n\
+             commit bbbbbbbbbbbbbbbb\n\ndiff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -5 +4,0 @@\n-{key}\n"
         );
-        let finding = Secrets::default().search(log.as_bytes(), "bbbbbbbbbbbbbbbb").await.unwrap().unwrap();
+        let search = async |log: &str| {
+            Secrets::default().search_patches(log.as_bytes(), "bbbbbbbbbbbbbbbb").await.unwrap()
+        };
+        let finding = search(&log).await.unwrap();
         assert_eq!(finding.to_string(), "secret found in x, line 5: a GitHub token (commit aaaaaaaaaaaa)");
 
-        let message = format!("commit aaaaaaaaaaaaaaaa\nUse {key}\n");
-        let finding =
-            Secrets::default().search(message.as_bytes(), "aaaaaaaaaaaaaaaa").await.unwrap().unwrap();
-        assert_eq!(finding.to_string(), "secret found in a commit's message: a GitHub token");
+        // Whatever the piece begins with that a very long line is cut at.
+        let long = format!("{}--- {key}", "x".repeat(usize::try_from(LONGEST_LINE).unwrap() - 1));
+        let log_of_long = log.replacen("+one", &format!("+{long}"), 1);
+        let finding = search(&log_of_long).await.unwrap();
+        assert_eq!(finding.to_string(), "secret found in x, line 4: a GitHub token (commit aaaaaaaaaaaa)");
 
-        let removed = log.split_inclusive('\n').skip(9).collect::<String>();
+        let removed = log.split_inclusive('\n').skip(8).collect::<String>();
+        assert_eq!(search(&removed).await, None, "taking one out is fine");
+    }
+
+    #[tokio::test]
+    async fn what_is_said_of_a_commit_is_searched_too() {
+        let key = random("ghp_", 36);
+        let search = async |log: String| {
+            let found = Secrets::default().search_commits(log.as_bytes(), "aaaaaaaaaaaaaaaa").await.unwrap();
+            found.map(|finding| finding.to_string())
+        };
+        let commit = "commit aaaaaaaaaaaaaaaa\ntree 9f86d081884c7d659a2feaa0c55ad015\n";
         assert_eq!(
-            Secrets::default().search(removed.as_bytes(), "").await.unwrap(),
-            None,
-            "taking one out is fine"
+            search(format!("{commit}author A <a@b> 1 +0000\n\n    Use it\n    {key}\n")).await.unwrap(),
+            "secret found in a commit's message: a GitHub token"
         );
+        assert_eq!(
+            search(format!("{commit}author {key} <a@b> 1 +0000\n\n    Use it\n")).await.unwrap(),
+            "secret found in the author or the header of a commit: a GitHub token"
+        );
+        assert_eq!(search(format!("{commit}author A <a@b> 1 +0000\n\n    Use it\n")).await, None);
+    }
+
+    #[tokio::test]
+    async fn the_name_of_a_file_can_be_a_secret_and_is_not_said() {
+        let key = random("ghp_", 36);
+        let names = format!("src/wheel.rs\0keys/{key}\0");
+        let finding = Secrets::default().search_names(names.as_bytes()).await.unwrap().unwrap();
+        assert_eq!(finding.to_string(), "secret found in the name of a file: a GitHub token");
+
+        let patch = format!(
+            "diff --git a/{key} b/{key}\nnew file mode 100644\n--- /dev/null\n+++ b/{key}\n@@ -0,0 +1 @@\n+x\n"
+        );
+        let expected =
+            "diff --git a/*** b/***\nnew file mode 100644\n--- /dev/null\n+++ b/***\n@@ -0,0 +1 @@\n+x\n";
+        assert_eq!(String::from_utf8(Secrets::default().without(patch.into_bytes())).unwrap(), expected);
     }
 
     #[tokio::test]
@@ -404,7 +494,7 @@ mod tests {
         let patch = format!(
             "--- /dev/null\n+++ b/key.pem\n@@ -0,0 +1,2 @@\n+-----BEGIN RSA PRIVATE KEY-----\n+{body}\n"
         );
-        let finding = Secrets::default().search(patch.as_bytes(), "").await.unwrap().unwrap();
+        let finding = Secrets::default().search_patches(patch.as_bytes(), "").await.unwrap().unwrap();
         assert_eq!(finding.place, Place::Line { path: "key.pem".to_owned(), line: 2 });
         assert!(found(&format!("\"-----BEGIN PRIVATE KEY-----\\n{body}\"")).is_some());
     }

@@ -138,17 +138,35 @@ impl Work {
         Ok(Patch { text: secrets.without(text), cut })
     }
 
-    /// The first secret that a commit adds or a message names, be it gone again in the next commit: a branch shows all of
-    /// them.
+    /// The first secret that a commit adds, or that it shows in the name of a file, in its message or in its author, be it gone
+    /// again in the next commit: a branch shows all of them.
     pub async fn secrets(&self, secrets: &Secrets) -> Result<Option<Finding>, ReceiveError> {
+        let names = ["--no-renames", "--diff-filter=A", "--name-only", "-z", "--format="];
+        let named = self.search(&names, async |names| secrets.search_names(names).await).await?;
+        if named.is_some() {
+            return Ok(named);
+        }
+        let commits = ["--no-patch", "--format=raw"];
+        let said = self.search(&commits, async |log| secrets.search_commits(log, &self.head).await).await?;
+        if said.is_some() {
+            return Ok(said);
+        }
+        let patches = [&["--patch", "--unified=0", "--text", "--format=commit %H"], &DIFF[..]].concat();
+        self.search(&patches, async |log| secrets.search_patches(log, &self.head).await).await
+    }
+
+    /// Has `look` read the log of the new commits, the oldest first.
+    async fn search(
+        &self,
+        options: &[&str],
+        look: impl AsyncFnOnce(ChildStdout) -> io::Result<Option<Finding>>,
+    ) -> Result<Option<Finding>, ReceiveError> {
         let mut command = own(&self.repository);
-        command
-            .args(["log", "--reverse", "--patch", "--unified=0", "--text", "--diff-merges=first-parent"])
-            .args(DIFF)
-            .args(["--format=commit %H%n%B", "--end-of-options", &self.head, &format!("^{}", self.base)]);
+        command.args(["log", "--reverse", "--diff-merges=first-parent"]).args(options);
+        command.args(["--end-of-options", &self.head, &format!("^{}", self.base)]);
         let mut found = None;
         read(&mut command, async |stdout| {
-            found = secrets.search(stdout, &self.head).await?;
+            found = look(stdout).await?;
             Ok(if found.is_some() { Read::Enough } else { Read::All })
         })
         .await?;

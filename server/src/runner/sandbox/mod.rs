@@ -160,6 +160,19 @@ impl Sandbox {
         }
     }
 
+    /// What people should know before the first agent starts: that none does, or that each starts unprotected. Nothing where
+    /// the sandbox works.
+    pub fn warning(&self) -> Option<String> {
+        match &self.0 {
+            State::Works(_) => None,
+            State::Unprotected(reason) => Some(format!("agents run unprotected: {reason}")),
+            State::Refused(unusable) => {
+                let refused = SandboxError::Unusable(unusable.clone());
+                Some(format!("no agent runs here, not even the demo. {refused}"))
+            }
+        }
+    }
+
     /// Which limits hold and by what means, for people; nothing where there is no sandbox.
     pub fn enforcement(&self) -> Option<String> {
         match &self.0 {

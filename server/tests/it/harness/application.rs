@@ -264,9 +264,13 @@ impl App {
 
     /// Starts `millrace up` on that port as a process, with this test's Postgres and Redis.
     pub fn up_process(&self, port: u16, data_dir: &Path) -> Process {
+        self.up_process_with(&[], port, data_dir)
+    }
+
+    pub fn up_process_with(&self, settings: &[(&str, &str)], port: u16, data_dir: &Path) -> Process {
         let arguments =
             ["up", "--listen", &format!("127.0.0.1:{port}"), "--data-dir", data_dir.to_str().unwrap()];
-        let command = millrace(self.path(), &self.settings, &arguments);
+        let command = millrace(self.path(), &self.settings_and(settings), &arguments);
         Process::start(command, self.path().join("up.log"))
     }
 

@@ -20,7 +20,7 @@ pub use self::{
     ghost::Ghost,
     hub::{Hub, ORCHARD},
     own::{OwnPostgres, OwnRedis},
-    process::{Process, Said, is_alive, millrace},
+    process::{Process, Said, children_with, is_alive, millrace, runs},
     proxy::Proxy,
     redis::{Authority, PASSWORD, RedisCluster, RedisNode},
     repo::Repo,

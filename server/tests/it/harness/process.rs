@@ -41,6 +41,10 @@ impl Process {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
@@ -99,4 +103,32 @@ pub fn is_alive(pid: u32) -> bool {
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
     let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
     !matches!(state, Some('Z' | 'X') | None)
+}
+
+/// Whether a process of the machine has this argument.
+pub fn runs(argument: &str) -> bool {
+    fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .any(|entry| arguments(&entry.path()).any(|part| part == argument))
+}
+
+/// The children of a process that have this argument.
+pub fn children_with(parent: u32, argument: &str) -> Vec<u32> {
+    let is_child = |directory: &Path| {
+        let status = fs::read_to_string(directory.join("status")).unwrap_or_default();
+        status
+            .lines()
+            .any(|line| line.strip_prefix("PPid:").is_some_and(|id| id.trim() == parent.to_string()))
+    };
+    let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    processes
+        .filter(|directory| is_child(directory) && arguments(directory).any(|part| part == argument))
+        .filter_map(|directory| directory.file_name()?.to_str()?.parse().ok())
+        .collect()
+}
+
+fn arguments(process: &Path) -> impl Iterator<Item = String> {
+    let line = fs::read(process.join("cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&line).split('\0').map(str::to_owned).collect::<Vec<_>>().into_iter()
 }

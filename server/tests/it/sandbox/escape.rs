@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::Cell;
-use crate::harness::until;
+use crate::harness::{runs, until};
 
 #[tokio::test]
 async fn files_of_another_job_cannot_be_found() {
@@ -196,14 +196,6 @@ async fn sockets_that_know_no_network_namespaces_cannot_be_opened() {
         let said = cell.fails(&format!("perl -e 'socket(S, {family}, 2, 0) or die $!'")).await;
         assert!(said.contains("not permitted"), "{family}: {said}");
     }
-}
-
-/// Whether a process of the machine has this argument.
-fn runs(argument: &str) -> bool {
-    fs::read_dir("/proc").unwrap().flatten().any(|entry| {
-        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        line.split(|byte| *byte == 0).any(|part| part == argument.as_bytes())
-    })
 }
 
 /// A time to sleep that tells one test's processes from others'.

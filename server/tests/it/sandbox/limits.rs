@@ -42,6 +42,36 @@ async fn memory_is_counted_over_all_processes() {
     assert_limit(&ran, Resource::Memory, "The attempt used more than 256 MiB of memory.");
 }
 
+/// Memory of so many MiB that a program shares with those that it starts, filled by the kernel from `/dev/zero`.
+fn shares(mebibytes: u32) -> String {
+    let (map, read, bytes) = (libc::SYS_mmap, libc::SYS_read, u64::from(mebibytes) << 20);
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+    format!(
+        "open(Z, q(<), q(/dev/zero)) or die; $p = syscall({map}, 0, {bytes}, {access}, {kind}, -1, 0); \
+         syscall({read}, fileno(Z), $p, {bytes}) == {bytes} or die $!;"
+    )
+}
+
+#[tokio::test]
+async fn memory_that_is_shared_is_memory() {
+    let cell = Cell::with(&[("memory_bytes", "134217728")]).await;
+
+    let ran = cell.run(&format!("perl -e '{} sleep 3600'", shares(300))).await;
+
+    assert_limit(&ran, Resource::Memory, "The attempt used more than 128 MiB of memory.");
+}
+
+#[tokio::test]
+async fn memory_that_many_share_counts_once() {
+    let cell = Cell::with(&[("memory_bytes", "268435456")]).await;
+    // Each of them has all of it, and they stay for longer than it takes to be looked at.
+    let script = format!("perl -e '{} $x = q(x) x (20 << 20); fork for 1..3; sleep 2'", shares(100));
+
+    let ran = cell.run(&format!("{script}; sleep 1; echo fine")).await;
+
+    assert_eq!((ran.stdout.as_str(), ran.findings.limit), ("fine", None));
+}
+
 #[tokio::test]
 async fn files_in_memory_are_memory() {
     let cell = Cell::with(&[("memory_bytes", "67108864")]).await;

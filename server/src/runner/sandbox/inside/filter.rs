@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    sock_filter,
 };
 
 /// Kinds of sockets that a program may open: unix, IPv4, IPv6, netlink. Others, such as those to a hypervisor, know nothing
@@ -29,6 +30,19 @@ const REFUSED: [libc::c_long; 14] = [
     libc::SYS_userfaultfd,
 ];
 
+/// 64-bit kernels for x86 may know most calls by a second number, and some of them, `ioctl` among them, by a third one. No
+/// program uses them: what is numbered from here on is answered as by a kernel that does not know it.
+const X32: u32 = 0x4000_0000;
+/// Before all other rules: the number, which is the first thing that a filter sees, is loaded and compared.
+const WITHOUT_X32: [sock_filter; 3] = [
+    sock_filter { code: LOAD, jt: 0, jf: 0, k: 0 },
+    sock_filter { code: JUMP_IF_AT_LEAST, jt: 0, jf: 1, k: X32 },
+    sock_filter { code: RETURN, jt: 0, jf: 0, k: libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned() },
+];
+const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+const JUMP_IF_AT_LEAST: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
+const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+
 /// Filters this process, all threads that it starts from now on, and all programs.
 pub(super) fn install() -> Result<(), seccompiler::Error> {
     seccompiler::apply_filter(&program()?)
@@ -47,20 +61,14 @@ fn program() -> Result<BpfProgram, seccompiler::Error> {
         .map(|request| SeccompRule::new(vec![equals(1, request, SeccompCmpOp::Eq)?]))
         .collect();
     rules.insert(libc::SYS_ioctl, typing?);
-    // The same calls by the other numbers that 64-bit kernels for x86 may know.
-    #[cfg(target_arch = "x86_64")]
-    {
-        const X32: i64 = 0x4000_0000;
-        let again: Vec<_> = rules.iter().map(|(call, rules)| (call | X32, rules.clone())).collect();
-        rules.extend(again);
-    }
     let filter = SeccompFilter::new(
         rules,
         SeccompAction::Allow,
         SeccompAction::Errno(libc::EPERM as u32),
         std::env::consts::ARCH.try_into()?,
     )?;
-    Ok(filter.try_into()?)
+    let program: BpfProgram = filter.try_into()?;
+    Ok(WITHOUT_X32.into_iter().chain(program).collect())
 }
 
 fn equals(
@@ -69,4 +77,58 @@ fn equals(
     operator: SeccompCmpOp,
 ) -> Result<SeccompCondition, seccompiler::BackendError> {
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALLOWED: u32 = libc::SECCOMP_RET_ALLOW;
+    const REFUSED_IT: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned();
+    const UNKNOWN: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned();
+
+    /// What the kernel would do with a call.
+    fn verdict(call: libc::c_long, arguments: [u64; 6]) -> u32 {
+        const ARCHITECTURE: u32 = if cfg!(target_arch = "x86_64") { 0xc000_003e } else { 0xc000_00b7 };
+        // Number, architecture, instruction pointer, arguments: the lower half of each comes first.
+        let mut data = vec![u32::try_from(call).unwrap(), ARCHITECTURE, 0, 0];
+        data.extend(arguments.iter().flat_map(|argument| [*argument as u32, (argument >> 32) as u32]));
+        let program = program().unwrap();
+        let (mut accumulator, mut at) = (0, 0);
+        loop {
+            let sock_filter { code, jt, jf, k } = program[at];
+            at += 1;
+            let code = u32::from(code);
+            let jump = |is_so: bool| usize::from(if is_so { jt } else { jf });
+            match (code & 0x07, code & 0xf0) {
+                (libc::BPF_LD, _) => accumulator = data[k as usize / 4],
+                (libc::BPF_ALU, libc::BPF_AND) => accumulator &= k,
+                (libc::BPF_JMP, libc::BPF_JA) => at += k as usize,
+                (libc::BPF_JMP, libc::BPF_JEQ) => at += jump(accumulator == k),
+                (libc::BPF_JMP, libc::BPF_JGT) => at += jump(accumulator > k),
+                (libc::BPF_JMP, libc::BPF_JGE) => at += jump(accumulator >= k),
+                (libc::BPF_RET, _) => return k,
+                _ => panic!("an instruction that this test does not know: {code:#x}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_call_is_refused_by_its_number_or_by_what_it_asks_for() {
+        let socket = |kind: i32| verdict(libc::SYS_socket, [kind as u64, 1, 0, 0, 0, 0]);
+        let ioctl = |request| verdict(libc::SYS_ioctl, [0, request, 0, 0, 0, 0]);
+        assert_eq!(verdict(libc::SYS_getpid, [0; 6]), ALLOWED);
+        assert_eq!(verdict(libc::SYS_keyctl, [0; 6]), REFUSED_IT);
+        assert_eq!((socket(libc::AF_UNIX), socket(libc::AF_VSOCK)), (ALLOWED, REFUSED_IT));
+        assert_eq!((ioctl(libc::TIOCGWINSZ), ioctl(libc::TIOCSTI)), (ALLOWED, REFUSED_IT));
+    }
+
+    #[test]
+    fn no_call_is_let_through_by_another_of_its_numbers() {
+        let typing = [0, libc::TIOCSTI, 0, 0, 0, 0];
+        let third_number_of_ioctl = 514;
+        for call in [libc::SYS_ioctl, third_number_of_ioctl, libc::SYS_getpid] {
+            assert_eq!(verdict(libc::c_long::from(X32) | call, typing), UNKNOWN, "{call}");
+        }
+    }
 }

@@ -18,7 +18,7 @@ pub(super) fn until_over(limits: &OwnLimits) -> Resource {
         if used.cpu_seconds > limits.cpu_seconds {
             return Resource::CpuTime;
         }
-        if limits.memory_bytes.is_some_and(|limit| used.memory_bytes > limit) {
+        if limits.memory_bytes.is_some_and(|limit| used.memory_bytes > limit && exact_memory() > limit) {
             return Resource::Memory;
         }
         thread::sleep(PAUSE);
@@ -27,6 +27,7 @@ pub(super) fn until_over(limits: &OwnLimits) -> Resource {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Used {
+    /// Of what processes share, as much as they all have of it together.
     memory_bytes: u64,
     /// Threads are counted, as the kernel does.
     processes: u64,
@@ -43,50 +44,76 @@ impl Used {
             // One that has ended meanwhile counts no more.
             let read = |name| fs::read_to_string(path.join(name)).ok();
             let Some(process) =
-                read("stat").zip(read("statm")).and_then(|(stat, statm)| Process::parse(&stat, &statm))
+                read("stat").zip(read("status")).and_then(|(stat, status)| Process::parse(&stat, &status))
             else {
                 continue;
             };
             sum.threads += process.threads;
             sum.ticks += process.ticks;
-            sum.pages += process.pages;
+            sum.memory_kib += process.memory_kib;
         }
         Self {
-            memory_bytes: sum.pages * param::page_size() as u64 + shared_files(),
+            memory_bytes: sum.memory_kib * 1024 + shared_files(),
             processes: sum.threads,
             cpu_seconds: sum.ticks / param::clock_ticks_per_second(),
         }
     }
 }
 
-/// Files in memory belong to no process.
+/// Files in memory belong to no process. Those that are mapped count for their processes too.
 fn shared_files() -> u64 {
     statvfs("/dev/shm").map_or(0, |system| (system.f_blocks - system.f_bfree) * system.f_frsize)
 }
+
+/// What processes have in memory beside files of the disk, each page once, however many share it. The kernel goes through
+/// all of their pages for that, so it is asked only where their sum is too much.
+fn exact_memory() -> u64 {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let kib: u64 = entries
+        .filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit())
+        .filter_map(|entry| {
+            let read = |name| fs::read_to_string(entry.path().join(name)).ok();
+            let shares = read("smaps_rollup").and_then(|text| sum_of(&text, ["Pss_Anon:", "Pss_Shmem:"]));
+            // A process that lets nobody look into it counts with all that it has.
+            shares.or_else(|| sum_of(&read("status")?, RESIDENT))
+        })
+        .sum();
+    kib * 1024 + shared_files()
+}
+
+/// What a process has in memory that is its own, and what it shares with others through memory.
+const RESIDENT: [&str; 2] = ["RssAnon:", "RssShmem:"];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Process {
     threads: u64,
     /// Its own, and those of the children that it has waited for.
     ticks: u64,
-    /// Resident ones that it does not share with files.
-    pages: u64,
+    memory_kib: u64,
 }
 
 impl Process {
-    /// Reads `/proc/N/stat` and `/proc/N/statm`; proc(5) numbers the fields.
-    fn parse(stat: &str, statm: &str) -> Option<Self> {
+    /// Reads `/proc/N/stat`, whose fields proc(5) numbers, and `/proc/N/status`.
+    fn parse(stat: &str, status: &str) -> Option<Self> {
         // The name, the second field, may contain anything.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
-        let mut sizes = statm.split_whitespace().skip(1).map(str::parse::<u64>);
-        let (resident, shared) = (sizes.next()?.ok()?, sizes.next()?.ok()?);
         Some(Self {
             threads: field(20)?,
             ticks: field(14)? + field(15)? + field(16)? + field(17)?,
-            pages: resident.saturating_sub(shared),
+            // One that has ended has no memory any more.
+            memory_kib: sum_of(status, RESIDENT).unwrap_or(0),
         })
     }
+}
+
+/// Adds up lines such as `RssAnon:     9000 kB`.
+fn sum_of(text: &str, names: [&str; 2]) -> Option<u64> {
+    let value = |name| -> Option<u64> {
+        text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
+    };
+    let [first, second] = names.map(value);
+    Some(first? + second?)
 }
 
 #[cfg(test)]
@@ -97,8 +124,10 @@ mod tests {
     fn a_process_is_read_whatever_its_name_is() {
         let stat =
             "7 (a) R 1 2) S 1 7 7 0 -1 4194560 100 200 0 0 11 22 33 44 20 0 5 0 999 1000000 2500 184467 0 0";
-        let process = Process::parse(stat, "9000 2500 500 10 0 800 0\n").unwrap();
-        assert_eq!(process, Process { threads: 5, ticks: 110, pages: 2000 });
+        let status = "Name:\tRssAnon: 1 kB\nVmRSS:\t    2500 kB\nRssAnon:\t    1500 kB\nRssFile:\t     500 kB\nRssShmem:\t     500 kB\n";
+        let process = Process::parse(stat, status).unwrap();
+        assert_eq!(process, Process { threads: 5, ticks: 110, memory_kib: 2000 });
+        assert_eq!(Process::parse(stat, "Name:\tended\n").unwrap().memory_kib, 0);
         assert_eq!(Process::parse("7 (a", ""), None);
     }
 }

@@ -1,5 +1,6 @@
 //! The programs that come from the system's package manager.
 
+use std::io::{self, IsTerminal as _};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -31,14 +32,8 @@ const FOR_BUILDING: &[Program] = &[
     Program { name: "Node.js with npm", is_there: node::is_there, debian: &["nodejs", "npm"] },
 ];
 
-const FOR_TESTING: &[Program] = &[
-    Program { name: "openssl", is_there: || programs::on_path("openssl").is_some(), debian: &["openssl"] },
-    Program {
-        name: "bubblewrap",
-        is_there: || programs::on_path("bwrap").is_some(),
-        debian: &["bubblewrap"],
-    },
-];
+const FOR_TESTING: &[Program] =
+    &[Program { name: "openssl", is_there: || programs::on_path("openssl").is_some(), debian: &["openssl"] }];
 
 const FOR_JOURNEYS: &[Program] =
     &[Program { name: "Chromium", is_there: || browser::find().is_some(), debian: &["chromium"] }];
@@ -91,9 +86,12 @@ fn apt_get() -> Result<Command> {
     if rustix::process::geteuid().is_root() {
         command = Command::new("env");
     } else if programs::on_path("sudo").is_some() {
-        // Without a terminal sudo cannot ask, and must not wait for an answer.
         command = Command::new("sudo");
-        command.args(["--non-interactive", "env"]);
+        if !io::stdin().is_terminal() {
+            // It cannot ask, and must not wait for an answer.
+            command.arg("--non-interactive");
+        }
+        command.arg("env");
     } else {
         bail!("installing packages needs root, and there is no sudo");
     }

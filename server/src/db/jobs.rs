@@ -303,7 +303,7 @@ pub async fn running(
     let rows = sqlx::query_as!(
         JobRow,
         "SELECT * FROM jobs
-         WHERE state = 'running' AND finished_at IS NULL
+         WHERE id IN (SELECT job_id FROM attempts WHERE attempts.state = 'running') AND state = 'running'
            AND ($1::uuid IS NULL OR created_by = $1)
            AND ($2::text IS NULL OR kind = $2)
            AND ($3::text IS NULL OR repository = $3)
@@ -520,7 +520,8 @@ pub async fn queued_since(
 /// When the next job whose time is still to come is to be queued, in milliseconds from now; negative when it is late.
 pub async fn next_scheduled(db: impl PgExecutor<'_>) -> Result<Option<f64>> {
     sqlx::query_scalar!(
-        r#"SELECT (extract(epoch FROM min(run_at) - now()) * 1000)::float8 FROM jobs WHERE state IN ('scheduled', 'parked')"#
+        r#"SELECT (extract(epoch FROM min(run_at) - now()) * 1000)::float8 FROM jobs
+           WHERE finished_at IS NULL AND run_at IS NOT NULL AND state IN ('scheduled', 'parked')"#
     )
     .fetch_one(db)
     .await
@@ -662,7 +663,8 @@ pub async fn usual_duration(db: impl PgExecutor<'_>, kind: Kind, repository: &st
 /// The running jobs of a lane: what may hold a slot.
 pub async fn running_ids(db: impl PgExecutor<'_>, lane: Kind) -> Result<Vec<JobId>> {
     let ids = sqlx::query_scalar!(
-        "SELECT id FROM jobs WHERE state = 'running' AND finished_at IS NULL AND kind = $1",
+        "SELECT id FROM jobs
+         WHERE id IN (SELECT job_id FROM attempts WHERE attempts.state = 'running') AND state = 'running' AND kind = $1",
         lane.as_str(),
     )
     .fetch_all(db)

@@ -65,7 +65,7 @@ pub async fn history(db: impl PgExecutor<'_>) -> Result<Vec<Minute>> {
                WHERE finished_at >= date_trunc('minute', now()) - interval '59 minutes'
                UNION ALL
                SELECT state, queued_at, started_at, finished_at FROM jobs
-               WHERE finished_at IS NULL AND state = 'running'
+               WHERE id IN (SELECT job_id FROM attempts WHERE attempts.state = 'running') AND state = 'running'
            ), started AS (
                SELECT date_trunc('minute', started_at) AS minute, count(*) AS jobs,
                       percentile_cont(0.5) WITHIN GROUP (

@@ -59,7 +59,8 @@ pub async fn forget(db: impl PgExecutor<'_>, agent: &str) -> Result<bool> {
 pub async fn used_up(db: impl PgExecutor<'_>) -> Result<Vec<UsedUp>> {
     let rows = sqlx::query!(
         r#"SELECT agent, reason, resumes_at,
-                  (SELECT count(*) FROM jobs WHERE state = 'parked' AND jobs.agent = agent_quotas.agent) AS "parked!"
+                  (SELECT count(*) FROM jobs WHERE finished_at IS NULL AND run_at IS NOT NULL AND state = 'parked'
+                                               AND jobs.agent = agent_quotas.agent) AS "parked!"
            FROM agent_quotas WHERE resumes_at > now() ORDER BY agent"#
     )
     .fetch_all(db)

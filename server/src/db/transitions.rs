@@ -57,7 +57,9 @@ pub async fn promote(db: impl PgExecutor<'_>, limit: i64) -> Result<Vec<OwnedJob
         JobRow,
         "UPDATE jobs SET state = 'queued', queued_at = now(), run_at = NULL, revision = revision + 1
          WHERE state IN ('scheduled', 'parked') AND id IN (
-             SELECT id FROM jobs WHERE state IN ('scheduled', 'parked') AND run_at <= now() ORDER BY run_at LIMIT $1
+             SELECT id FROM jobs
+             WHERE finished_at IS NULL AND run_at <= now() AND state IN ('scheduled', 'parked')
+             ORDER BY run_at LIMIT $1
              FOR UPDATE SKIP LOCKED
          )
          RETURNING *",
@@ -74,7 +76,8 @@ pub async fn promote_followers(db: impl PgExecutor<'_>, limit: i64) -> Result<Ve
         JobRow,
         "UPDATE jobs SET state = 'queued', queued_at = now(), revision = revision + 1
          WHERE state = 'scheduled' AND id IN (
-             SELECT id FROM jobs WHERE state = 'scheduled' AND run_at IS NULL AND thread_id IS NOT NULL AND NOT EXISTS (
+             SELECT id FROM jobs
+             WHERE finished_at IS NULL AND thread_id IS NOT NULL AND state = 'scheduled' AND run_at IS NULL AND NOT EXISTS (
                  SELECT FROM jobs AS before
                  WHERE before.finished_at IS NULL AND before.id < jobs.id
                    AND (before.thread_id = jobs.thread_id OR before.id = jobs.thread_id)
@@ -110,7 +113,7 @@ pub async fn unpark(db: impl PgExecutor<'_>, agent: &str) -> Result<Vec<OwnedJob
     let rows = sqlx::query_as!(
         JobRow,
         "UPDATE jobs SET state = 'queued', queued_at = now(), run_at = NULL, revision = revision + 1
-         WHERE state = 'parked' AND agent = $1
+         WHERE finished_at IS NULL AND run_at IS NOT NULL AND state = 'parked' AND agent = $1
          RETURNING *",
         agent,
     )
@@ -216,22 +219,23 @@ pub async fn finish(db: impl PgExecutor<'_>, runner: &str, verdicts: &[Verdict])
              FROM given WHERE attempts.job_id = given.id AND attempts.attempt = given.attempt
                           AND attempts.runner = $1 AND attempts.finished_at IS NULL
              RETURNING given.*
-         ), judged AS (
-             SELECT ended.*,
-                    ended.parked_until IS NOT NULL AND jobs.cancel_requested_at IS NULL AS is_parked,
-                    ended.state = 'failed' AND ended.again AND jobs.failures + 1 < jobs.max_attempts
-                        AND jobs.cancel_requested_at IS NULL AS is_tried_again
-             FROM ended JOIN jobs ON jobs.id = ended.id
          )
          UPDATE jobs SET
-             state = CASE WHEN is_parked THEN 'parked' WHEN is_tried_again THEN 'scheduled' ELSE judged.state END,
-             run_at = CASE WHEN is_parked THEN parked_until WHEN is_tried_again THEN now() + interval '1 millisecond'
-                 * least(backoff_ms * power(2, least(failures, 20)), 3600000) * (0.75 + random() / 2) END,
-             failures = failures + (judged.state = 'failed' AND NOT is_parked)::integer,
-             exit_code = judged.exit_code, error = judged.error, stage = NULL, progress = NULL,
-             finished_at = CASE WHEN is_parked OR is_tried_again THEN NULL ELSE now() END,
+             (state, run_at, failures, finished_at) = (
+                 SELECT CASE WHEN is_parked THEN 'parked' WHEN is_tried_again THEN 'scheduled' ELSE ended.state END,
+                        CASE WHEN is_parked THEN ended.parked_until
+                             WHEN is_tried_again THEN now() + interval '1 millisecond'
+                                 * least(jobs.backoff_ms * power(2, least(jobs.failures, 20)), 3600000)
+                                 * (0.75 + random() / 2) END,
+                        jobs.failures + (ended.state = 'failed' AND NOT is_parked)::integer,
+                        CASE WHEN NOT is_parked AND NOT is_tried_again THEN now() END
+                 FROM (SELECT ended.parked_until IS NOT NULL AND jobs.cancel_requested_at IS NULL AS is_parked,
+                              ended.state = 'failed' AND ended.again AND jobs.failures + 1 < jobs.max_attempts
+                                  AND jobs.cancel_requested_at IS NULL AS is_tried_again) AS judged
+             ),
+             exit_code = ended.exit_code, error = ended.error, stage = NULL, progress = NULL,
              revision = revision + 1
-         FROM judged WHERE jobs.id = judged.id AND jobs.state = 'running' AND jobs.attempt = judged.attempt
+         FROM ended WHERE jobs.id = ended.id AND jobs.state = 'running' AND jobs.attempt = ended.attempt
          RETURNING jobs.*",
         runner,
         &ids,

@@ -35,8 +35,8 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
             let (receiver, work) = (receiver.clone(), work.clone());
             tokio::spawn(async move {
                 loop {
-                    let mut pieces = Vec::new();
-                    if receiver.lock().await.recv_many(&mut pieces, most).await == 0 {
+                    let pieces = next(&mut *receiver.lock().await, most).await;
+                    if pieces.is_empty() {
                         return;
                     }
                     let (pieces, answers): (Vec<T>, Vec<_>) = pieces.into_iter().unzip();
@@ -56,6 +56,24 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         self.sender.send((piece, answer)).await.ok()?;
         done.await.ok()
     }
+}
+
+/// The first piece that comes, and those that are ready as well, whose senders only have to be let run: several often wait
+/// for the same thing, and go on together. Nothing when no more can come.
+async fn next<P>(receiver: &mut mpsc::Receiver<P>, most: usize) -> Vec<P> {
+    let mut pieces = Vec::new();
+    let mut before = 0;
+    receiver.recv_many(&mut pieces, most).await;
+    while before < pieces.len() && pieces.len() < most {
+        before = pieces.len();
+        tokio::task::yield_now().await;
+        while pieces.len() < most
+            && let Ok(piece) = receiver.try_recv()
+        {
+            pieces.push(piece);
+        }
+    }
+    pieces
 }
 
 #[cfg(test)]

@@ -56,7 +56,9 @@ impl Installation {
             ("MILLRACE_RUNNER__LOCAL_REPOSITORIES", "allow".to_owned()),
             ("MILLRACE_QUEUE__RATE_PER_MINUTE", "0".to_owned()),
             ("MILLRACE_LIMITS__REQUESTS_PER_MINUTE", "0".to_owned()),
-            ("MILLRACE_QUEUE__CONCURRENCY", SLOTS.to_string()),
+            // Of runners' slots, which are what is measured: a job holds its place in the lane until its end is committed,
+            // and its slot only until it has ended.
+            ("MILLRACE_QUEUE__CONCURRENCY", (4 * SLOTS).to_string()),
         ]
         .into_iter()
         .chain(settings.iter().map(|(name, value)| (*name, (*value).to_owned())))

@@ -23,8 +23,8 @@ impl Queue {
 }
 
 impl Doorbell {
-    /// Returns when a lane may have something to do, or after `patience`.
-    pub async fn wait(&mut self, patience: Duration) -> RedisResult<()> {
+    /// Returns a lane that may have something to do as soon as one has, or none after `patience`.
+    pub async fn wait(&mut self, patience: Duration) -> RedisResult<Option<Kind>> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
@@ -38,14 +38,13 @@ impl Doorbell {
         }
         command.arg(patience.as_secs_f64());
         // How long an answer may take depends on the patience, which is another one each time.
-        timeout(
-            patience + RESPONSE_TIMEOUT,
-            command.query_async::<Option<(String, String)>>(&mut connection),
-        )
-        .await
-        .map_err(io::Error::from)??;
+        let rang: Option<(String, String)> =
+            timeout(patience + RESPONSE_TIMEOUT, command.query_async(&mut connection))
+                .await
+                .map_err(io::Error::from)??;
         // Kept only after success: a broken connection is made anew next time.
         self.connection = Some(connection);
-        Ok(())
+        let (door, _) = rang.unzip();
+        Ok(self.lanes.iter().copied().find(|lane| door.as_ref() == Some(&self.queue.keys.doorbell(*lane))))
     }
 }

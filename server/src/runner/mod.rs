@@ -156,10 +156,8 @@ impl Runner {
         let mut lanes = self.config.runner.lanes.clone();
         let mut doorbell = self.lifecycle.queue().doorbell(&lanes);
         while !stop.is_cancelled() {
-            // Each lane is the first to be asked in its turn.
-            lanes.rotate_left(1);
             let looked = tokio::select! {
-                looked = self.claim_once(&lanes, &mut doorbell, attempts) => looked,
+                looked = self.claim_once(&mut lanes, &mut doorbell, attempts) => looked,
                 () = stop.cancelled() => return,
             };
             if let Err(error) = looked {
@@ -175,7 +173,7 @@ impl Runner {
     /// Waits for a free slot, takes what there is, and waits at the door when there was nothing.
     async fn claim_once(
         self: &Arc<Self>,
-        lanes: &[Kind],
+        lanes: &mut [Kind],
         doorbell: &mut Doorbell,
         attempts: &TaskTracker,
     ) -> anyhow::Result<()> {
@@ -186,18 +184,27 @@ impl Runner {
         }
         drop(self.slots.acquire().await?);
         // Attempts that ended together give their slots back one after the other; all of them are filled at once.
-        tokio::task::yield_now().await;
+        let mut free = 0;
+        while free < self.slots.available_permits() {
+            free = self.slots.available_permits();
+            tokio::task::yield_now().await;
+        }
         let mut took_any = false;
         let mut patience = PATIENCE;
-        for lane in lanes {
+        for lane in lanes.iter() {
             // In a task of its own: from the claim on ids are in this runner's hands, and a stop in this very moment must not
             // drop them.
             let claim = attempts.spawn(Arc::clone(self).claim_from(*lane, attempts.clone())).await??;
             took_any |= !claim.jobs.is_empty();
             patience = claim.again_in.map_or(patience, |again| again.clamp(SHORTEST_WAIT, patience));
         }
-        if !took_any {
-            doorbell.wait(patience).await?;
+        if took_any {
+            // Each lane is the first to be asked in its turn.
+            lanes.rotate_left(1);
+        } else if let Some(rang) = doorbell.wait(patience).await?
+            && let Some(place) = lanes.iter().position(|lane| *lane == rang)
+        {
+            lanes.rotate_left(place);
         }
         Ok(())
     }

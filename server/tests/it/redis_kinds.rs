@@ -23,7 +23,7 @@ async fn everything_works(app: &App) {
 
     // Nobody else waits there yet, so what opens it is the job's ring: the other end of waiting fails the test.
     let (opened, id) = tokio::join!(tokio::time::timeout(LIMIT, door.wait(2 * LIMIT)), app.submit(&script));
-    opened.expect("the door opens").unwrap();
+    assert_eq!(opened.expect("the door opens").unwrap(), Some(Kind::Command));
     let runner = app.runner().await;
     let mut viewer = app.stream(id).await;
     let mut lines = viewer.take_lines(302).await;

@@ -408,7 +408,8 @@ fn an_agent_of_the_operator_succeeds_by_its_exit_code_and_may_print_steps() {
     assert_eq!(launch.environment["MY_KEY"], "sesame-open");
 
     let mut reader = agent.reader();
-    assert_eq!(reader.read(Stream::Stdout, NOW, "any text"), []);
+    let said = Step::Message { text: "any text  \n".to_owned(), delta: true };
+    assert_eq!(reader.read(Stream::Stdout, NOW, "any text"), [said]);
     let step = Step::Message { text: "Hi".to_owned(), delta: false };
     assert_eq!(reader.read(Stream::Stdout, NOW, &serde_json::to_string(&step).unwrap()), [step]);
     assert_eq!(reader.end(Exit::Code(0)).verdict, Verdict::Finished);

@@ -288,6 +288,12 @@ async fn depth_is_told_by_priority() {
     let app = App::start().await;
     for priority in ["low", "low", "critical"] {
         app.submit_with(json!({ "priority": priority })).await;
+        (
+            "/api/lanes/command/clean",
+            json!({ "state": "failed", "older_than": i64::MAX }),
+            422,
+            Some("older_than"),
+        ),
     }
     let depth = app.queue().depth(Kind::Command).await.unwrap();
     let of = |wanted| depth.waiting.iter().find(|(priority, _)| *priority == wanted).unwrap().1;

@@ -190,6 +190,32 @@ async fn a_job_says_what_it_waits_for() {
 }
 
 #[tokio::test]
+async fn a_lane_has_limits_of_its_own() {
+    let app = App::with(&[
+        ("MILLRACE_QUEUE__LANES__COMMAND__CONCURRENCY", "1"),
+        ("MILLRACE_QUEUE__LANES__AGENT__RATE", "7"),
+    ])
+    .await;
+    let lanes = app.get_json("/api/lanes").await;
+    let limits = |kind: &str| {
+        let lane = lanes.as_array().unwrap().iter().find(|lane| lane["kind"] == kind).unwrap();
+        (lane["concurrency"].as_u64(), lane["rate"].as_u64())
+    };
+    assert_eq!((limits("command"), limits("agent")), ((Some(1), None), (Some(5), Some(7))));
+    let _runner = app.runner().await;
+    let gate = app.gate("first");
+    let first = app.submit(&gate.wait()).await;
+    app.wait_until(first, JobState::Running).await;
+
+    let second = app.submit("true").await;
+
+    let why = waiting(&app, second).await;
+    assert_eq!(why.reasons, [WaitReason::Concurrency { limit: 1 }]);
+    gate.open();
+    app.wait_until(second, JobState::Succeeded).await;
+}
+
+#[tokio::test]
 async fn a_deleted_job_is_gone_with_all_that_belongs_to_it() {
     let app = App::start().await;
     let _runner = app.runner().await;

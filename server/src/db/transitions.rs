@@ -146,8 +146,7 @@ impl Outcome {
     }
 
     pub fn failed(error: impl Into<String>) -> Self {
-        // Postgres takes no text with a zero byte.
-        let error = Some(error.into().replace('\0', "\u{fffd}"));
+        let error = Some(postgres_text(error.into()));
         Self { state: AttemptState::Failed, exit_code: None, error, again: Again::IfAttemptsAreLeft }
     }
 
@@ -249,7 +248,7 @@ pub async fn finish(db: impl PgExecutor<'_>, runner: &str, verdicts: &[Verdict])
 }
 
 /// Why an attempt ends without an outcome of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Loss {
     /// Its lease has run out.
     LeaseExpired,
@@ -257,11 +256,11 @@ pub enum Loss {
     HandedBack,
 }
 
-/// After so many attempts whose runner died, the job is taken for the cause.
+/// After so many attempts whose runner died, or could not say how they ended, the job is taken for the cause.
 const POISON: i32 = 3;
 
-/// `running → queued`, or `failed` when it has killed its runner too often. Neither kind of loss uses an attempt up. For an
-/// expired lease the guard is the lease itself.
+/// `running → queued`, or `failed` when that has happened too often. No kind of loss uses an attempt up. For an expired
+/// lease the guard is the lease itself.
 pub async fn lose(
     db: impl PgExecutor<'_>,
     id: JobId,
@@ -269,16 +268,37 @@ pub async fn lose(
     loss: Loss,
     lines: u64,
 ) -> Result<Option<OwnedJob>> {
-    let (error, deaths) = match loss {
-        Loss::LeaseExpired => ("The runner was lost: nothing was heard of it until the lease ran out.", 1),
-        Loss::HandedBack => ("The runner was stopped and gave the job back.", 0),
+    /// Its runner cannot say how it ended, for this reason.
+    NoVerdict(String),
+    let is_expired = loss == Loss::LeaseExpired;
+    let (error, deaths, poison) = match loss {
+        Loss::LeaseExpired => (
+            "The runner was lost: nothing was heard of it until the lease ran out.".to_owned(),
+            1,
+            format!(
+                "poison: the runner died {POISON} times while this job ran, so it is not tried again by itself. Look at \
+                 the end of its output, and at the runner's memory and disk."
+            ),
+        ),
+        Loss::HandedBack => ("The runner was stopped and gave the job back.".to_owned(), 0, String::new()),
+        Loss::NoVerdict(reason) => {
+            let reason = postgres_text(reason);
+            (
+                format!("It is not known how this attempt ended: {reason}."),
+                1,
+                format!(
+                    "poison: {POISON} times it is not known how this job ended, so it is not tried again by itself. \
+                     The last time: {reason}."
+                ),
+            )
+        }
     };
     one(sqlx::query_as!(
         JobRow,
         "WITH ended AS (
              UPDATE attempts SET state = 'lost', error = $3, lines = $5, finished_at = now()
              WHERE job_id = $1 AND attempt = $2 AND state = 'running'
-               AND ($4 = 0 OR lease_expires_at < now())
+               AND (NOT $8 OR lease_expires_at < now())
              RETURNING job_id
          )
          UPDATE jobs SET
@@ -295,10 +315,8 @@ pub async fn lose(
         deaths,
         i64::try_from(lines).unwrap_or(i64::MAX),
         POISON,
-        format!(
-            "poison: the runner died {POISON} times while this job ran, so it is not tried again by itself. Look at the end \
-             of its output, and at the runner's memory and disk."
-        ),
+        poison,
+        is_expired,
     )
     .fetch_optional(db)
     .await)
@@ -387,3 +405,8 @@ pub async fn set_progress(
 fn one(row: Result<Option<JobRow>>) -> Result<Option<OwnedJob>> {
     row?.map(OwnedJob::try_from).transpose()
 }
+/// Postgres takes no text with a zero byte.
+fn postgres_text(text: String) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+

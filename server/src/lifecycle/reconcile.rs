@@ -158,7 +158,15 @@ impl Reconciler {
     /// Takes attempts from runners that were not heard of, and gives the jobs to others.
     async fn lose_expired(&self) -> anyhow::Result<()> {
         for (job, attempt, runner) in db::attempts::expired(&self.lifecycle.db).await? {
-            if let Some(lost) = self.lose(job, attempt).await? {
+            let lost = match self.lose(job, attempt).await {
+                // One that Postgres does not take must not be in the way of the others.
+                Err(error) if error.downcast_ref().is_some_and(|error| !db::is_passing(error)) => {
+                    tracing::error!(job.id = %job, attempt, %error, "a lost attempt cannot be ended");
+                    continue;
+                }
+                lost => lost?,
+            };
+            if let Some(lost) = lost {
                 tracing::warn!(job.id = %job, attempt, runner, state = %lost.job.state, "the runner was lost");
                 self.lifecycle.release(lost.job.kind, &runner, &[job]).await;
                 self.lifecycle.requeued(lost).await;

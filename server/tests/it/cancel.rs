@@ -82,11 +82,7 @@ async fn a_job_is_canceled_while_it_still_fetches() {
     let app = App::start().await;
     let _runner = app.runner().await;
     app.run("true").await;
-    // Whoever holds the mirror keeps others from fetching.
-    let lock = std::fs::read_dir(app.path().join("data/mirrors")).unwrap().map(|entry| entry.unwrap().path());
-    let lock = lock.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "lock")).unwrap();
-    let lock = std::fs::File::open(lock).unwrap();
-    lock.lock().unwrap();
+    let _held = app.hold_mirror();
     let id = app.submit("echo never").await;
     until("it fetches", async || app.job(id).await.job.stage.as_deref() == Some("checkout")).await;
 

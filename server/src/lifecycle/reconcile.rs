@@ -179,13 +179,14 @@ impl Reconciler {
     /// be there, and goes to the archive together with the verdict.
     async fn lose(&self, job: JobId, attempt: u32) -> anyhow::Result<Option<OwnedJob>> {
         let lifecycle = &self.lifecycle;
-        let rest = output::close(lifecycle, job, attempt, self.config.output.failed_live_for).await?;
+        let mut rest = output::close(lifecycle, job, attempt, self.config.output.failed_live_for).await?;
         let mut transaction = lifecycle.db.begin().await?;
-        let lost = transitions::lose(&mut *transaction, job, attempt, Loss::LeaseExpired, rest.total).await?;
+        while let Some(chunk) = rest.next().await? {
+            db::output::store_rest(&mut *transaction, job, attempt, &chunk).await?;
+        }
+        let lost =
+            transitions::lose(&mut *transaction, job, attempt, Loss::LeaseExpired, rest.total()).await?;
         if lost.is_some() {
-            if let Some(chunk) = &rest.chunk {
-                db::output::store_rest(&mut *transaction, job, attempt, chunk).await?;
-            }
             transaction.commit().await?;
         }
         Ok(lost)

@@ -116,7 +116,13 @@ pub(super) async fn run(runner: &Runner, owned: OwnedJob, stop: StopSignal, slot
             let heard = runner.verdicts.tell(&job, outcome, lines, slot).await;
             let duration_ms = started.elapsed().as_millis();
             match heard {
-                Heard::Yes => tracing::info!(parent: &span, %state, exit_code, lines, duration_ms, "ended"),
+                Heard::Yes => {
+                    tracing::info!(parent: &span, %state, exit_code, lines, duration_ms, "ended");
+                    if state == AttemptState::Failed {
+                        let live_for = runner.config.output.failed_live_for;
+                        output::keep(&runner.lifecycle, job.id, job.attempt, live_for).await;
+                    }
+                }
                 Heard::TooLate => {
                     tracing::warn!(parent: &span, duration_ms, "the verdict came too late: the attempt was lost");
                 }
@@ -126,12 +132,6 @@ pub(super) async fn run(runner: &Runner, owned: OwnedJob, stop: StopSignal, slot
     }
 }
 
-/// Notes what the program says of its progress, some times a second at most, until it has nothing more to say.
-async fn pass_progress_on(lifecycle: Lifecycle, job: Job, mut progress: watch::Receiver<Progress>) {
-    while progress.changed().await.is_ok() {
-        let Progress { percent, stage } = progress.borrow_and_update().clone();
-        if let Err(error) = lifecycle.set_progress(&job, stage.as_deref(), percent).await {
-            tracing::debug!(job.id = %job.id, %error, "progress was not noted");
 /// How an attempt ends whose execution panicked, which is a bug.
 fn panicked(job: JobId, panic: &(dyn Any + Send)) -> Outcome {
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
@@ -157,6 +157,12 @@ async fn without_verdict(runner: &Runner, job: &Job, lines: Option<u64>, reason:
     }
 }
 
+/// Notes what the program says of its progress, some times a second at most, until it has nothing more to say.
+async fn pass_progress_on(lifecycle: Lifecycle, job: Job, mut progress: watch::Receiver<Progress>) {
+    while progress.changed().await.is_ok() {
+        let Progress { percent, stage } = progress.borrow_and_update().clone();
+        if let Err(error) = lifecycle.set_progress(&job, stage.as_deref(), percent).await {
+            tracing::debug!(job.id = %job.id, %error, "progress was not noted");
         }
         tokio::time::sleep(PROGRESS_EVERY).await;
     }

@@ -519,7 +519,8 @@ pub async fn queued_since(
 /// When the next job whose time is still to come is to be queued, in milliseconds from now; negative when it is late.
 pub async fn next_scheduled(db: impl PgExecutor<'_>) -> Result<Option<f64>> {
     sqlx::query_scalar!(
-        r#"SELECT (extract(epoch FROM min(run_at) - now()) * 1000)::float8 FROM jobs WHERE state IN ('scheduled', 'parked')"#
+        "SELECT (extract(epoch FROM least((SELECT min(run_at) FROM jobs WHERE state = 'scheduled'),
+                                          (SELECT min(run_at) FROM jobs WHERE state = 'parked')) - now()) * 1000)::float8"
     )
     .fetch_one(db)
     .await

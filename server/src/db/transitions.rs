@@ -51,16 +51,30 @@ pub async fn start(
     rows.into_iter().map(OwnedJob::try_from).collect()
 }
 
-/// `scheduled | parked → queued` for jobs whose time has come, `limit` at most.
+/// `scheduled | parked → queued` for jobs whose time has come, about `limit` at most. One whose conversation has an earlier
+/// job that has not ended stays `scheduled`, and from now on waits for that alone.
 pub async fn promote(db: impl PgExecutor<'_>, limit: i64) -> Result<Vec<OwnedJob>> {
     let rows = sqlx::query_as!(
         JobRow,
-        "UPDATE jobs SET state = 'queued', queued_at = now(), run_at = NULL, revision = revision + 1
-         WHERE state IN ('scheduled', 'parked') AND id IN (
-             SELECT id FROM jobs WHERE state IN ('scheduled', 'parked') AND run_at <= now() ORDER BY run_at LIMIT $1
+        "WITH scheduled AS (
+             -- One state at a time, because each has an index of its own.
+             SELECT id, thread_id FROM jobs WHERE state = 'scheduled' AND run_at <= now() ORDER BY run_at LIMIT $1
              FOR UPDATE SKIP LOCKED
+         ), parked AS (
+             SELECT id, thread_id FROM jobs WHERE state = 'parked' AND run_at <= now() ORDER BY run_at LIMIT $1
+             FOR UPDATE SKIP LOCKED
+         ), due AS (
+             SELECT id, thread_id IS NOT NULL AND EXISTS (
+                        SELECT FROM jobs AS before
+                        WHERE before.finished_at IS NULL AND before.id < one.id
+                          AND (before.thread_id = one.thread_id OR before.id = one.thread_id)) AS follows
+             FROM (SELECT * FROM scheduled UNION ALL SELECT * FROM parked) AS one
          )
-         RETURNING *",
+         UPDATE jobs SET state = CASE WHEN follows THEN 'scheduled' ELSE 'queued' END,
+                         queued_at = CASE WHEN follows THEN queued_at ELSE now() END,
+                         run_at = NULL, revision = revision + 1
+         FROM due WHERE jobs.id = due.id
+         RETURNING jobs.*",
         limit,
     )
     .fetch_all(db)
@@ -254,6 +268,8 @@ pub enum Loss {
     LeaseExpired,
     /// Its runner stops and gives it back.
     HandedBack,
+    /// Its runner cannot say how it ended, for this reason.
+    NoVerdict(String),
 }
 
 /// After so many attempts whose runner died, or could not say how they ended, the job is taken for the cause.
@@ -268,8 +284,6 @@ pub async fn lose(
     loss: Loss,
     lines: u64,
 ) -> Result<Option<OwnedJob>> {
-    /// Its runner cannot say how it ended, for this reason.
-    NoVerdict(String),
     let is_expired = loss == Loss::LeaseExpired;
     let (error, deaths, poison) = match loss {
         Loss::LeaseExpired => (
@@ -402,11 +416,11 @@ pub async fn set_progress(
     .await)
 }
 
-fn one(row: Result<Option<JobRow>>) -> Result<Option<OwnedJob>> {
-    row?.map(OwnedJob::try_from).transpose()
-}
 /// Postgres takes no text with a zero byte.
 fn postgres_text(text: String) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
+fn one(row: Result<Option<JobRow>>) -> Result<Option<OwnedJob>> {
+    row?.map(OwnedJob::try_from).transpose()
+}

@@ -17,8 +17,8 @@ use sqlx::{PgPool, postgres::PgPoolOptions};
 
 use crate::harness::Stack;
 
-/// How many orders are tried; `MILLRACE_INTERLEAVINGS=1000` tries fewer.
-const INTERLEAVINGS: u32 = 100_000;
+/// How many orders are tried; `MILLRACE_INTERLEAVINGS=100000` tries more, which takes a quarter of an hour.
+const INTERLEAVINGS: u32 = 20_000;
 /// They are shared out among so many threads with a database each: nobody else promotes what waits there.
 const THREADS: u32 = 4;
 /// The most steps of one order.

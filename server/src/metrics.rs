@@ -17,8 +17,11 @@ use crate::{
     lifecycle::Lifecycle,
 };
 
-/// Upper bounds in seconds: of what should take milliseconds, and of what may take hours.
+/// Upper bounds in seconds: of what should take milliseconds, of what does so unless it has to wait, and of what may take
+/// hours.
 const SHORT: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const WIDE: [f64; 16] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0, 600.0, 3600.0, 43_200.0];
 const LONG: [f64; 12] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 180.0, 600.0, 1800.0, 3600.0, 10_800.0, 43_200.0];
 /// How often samples are put into their buckets; without it they would pile up where nobody asks.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -42,7 +45,7 @@ pub fn start() -> anyhow::Result<()> {
         return Ok(());
     }
     let recorder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full(CLAIM.to_owned()), &LONG)?
+        .set_buckets_for_metric(Matcher::Full(CLAIM.to_owned()), &WIDE)?
         .set_buckets_for_metric(Matcher::Full(ATTEMPT.to_owned()), &LONG)?
         .set_buckets_for_metric(Matcher::Full(REQUEST.to_owned()), &SHORT)?
         .build_recorder();

@@ -16,6 +16,9 @@ use crate::{
     lifecycle::{Cleaning, away},
 };
 
+/// More than any job's age; Postgres has no times that lie as far back as a number of seconds can say.
+const OLDEST_SECONDS: u64 = 100 * 365 * 24 * 3600;
+
 impl Server {
     pub async fn operations(&self, person: &Person) -> Result<Operations, ApiError> {
         owners_only(person)?;
@@ -81,8 +84,10 @@ impl Server {
             Ok(state) => state,
             Err(error) => return Err(ApiError::invalid("state", format!("{error}."))),
         };
-        let Ok(seconds) = u64::try_from(request.older_than) else {
-            return Err(ApiError::invalid("older_than", "The age is a number of seconds, 0 or more."));
+        let Some(seconds) = u64::try_from(request.older_than).ok().filter(|age| *age <= OLDEST_SECONDS)
+        else {
+            let message = format!("The age is a number of seconds, from 0 to {OLDEST_SECONDS} (100 years).");
+            return Err(ApiError::invalid("older_than", message));
         };
         let cleaning = if request.dry_run { Cleaning::Preview } else { Cleaning::Delete };
         self.lifecycle.clean(lane, state, Duration::from_secs(seconds), cleaning).await

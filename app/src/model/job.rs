@@ -187,7 +187,8 @@ pub struct NewJob {
     pub backoff_ms: Option<i64>,
     /// Not before this time: milliseconds since the epoch.
     pub run_at: Option<i64>,
-    /// Of several requests with the same key one makes a job, and all are answered with it.
+    /// Of several requests with the same key one makes a job, and all are answered with it. A key is forgotten after 7 days,
+    /// and with its job.
     pub idempotency_key: Option<String>,
 }
 

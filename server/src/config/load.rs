@@ -104,19 +104,23 @@ impl Settings {
                 return Err(self.unknown(&section, None, origin));
             };
             for (key, value) in values {
-                match (self.known(&section, &key, &origin)?, value) {
-                    (Value::Table(known), Value::Table(inner)) if !known.is_empty() => {
-                        for (name, value) in inner {
-                            let key = format!("{key}.{name}");
-                            self.known(&section, &key, &origin)?;
-                            self.put(&section, &key, value, origin.clone());
-                        }
-                    }
-                    (_, value) => self.put(&section, &key, value, origin.clone()),
-                }
+                self.add(&section, &key, value, &origin)?;
             }
         }
         Ok(())
+    }
+
+    /// Adds a setting, or those of a section within the section. One that is empty by default has names of its own.
+    fn add(&mut self, section: &str, key: &str, value: Value, origin: &Origin) -> Result<(), ConfigError> {
+        match (self.known(section, key, origin)?, value) {
+            (Value::Table(known), Value::Table(inner)) if !known.is_empty() => inner
+                .into_iter()
+                .try_for_each(|(name, value)| self.add(section, &format!("{key}.{name}"), value, origin)),
+            (_, value) => {
+                self.put(section, key, value, origin.clone());
+                Ok(())
+            }
+        }
     }
 
     fn add_environment(
@@ -168,15 +172,19 @@ impl Settings {
 
     fn unknown(&self, section: &str, key: Option<&str>, origin: Origin) -> ConfigError {
         let names = |table: &Table| table.keys().cloned().collect::<Vec<_>>().join(", ");
-        let inner = key.and_then(|key| key.split_once('.'));
-        if let Some((table, name)) = inner
-            && let Some(Value::Table(values)) = self.values.get(section).and_then(|values| values.get(table))
-        {
-            return ConfigError::Unknown {
-                origin,
-                key: format!("{section}.{table}.{name}"),
-                expected: format!("Section [{section}.{table}] has: {}", names(values)),
-            };
+        // The innermost section that is there says what it has.
+        let inner =
+            key.into_iter().flat_map(|key| key.rmatch_indices('.').map(move |(end, _)| (key, &key[..end])));
+        for (key, table) in inner {
+            if let Some(Value::Table(values)) =
+                self.values.get(section).and_then(|values| within(values, table))
+            {
+                return ConfigError::Unknown {
+                    origin,
+                    key: format!("{section}.{key}"),
+                    expected: format!("Section [{section}.{table}] has: {}", names(values)),
+                };
+            }
         }
         match (key, self.values.get(section)) {
             (Some(key), Some(Value::Table(values))) => ConfigError::Unknown {
@@ -230,7 +238,7 @@ impl Settings {
         };
         let defaults = Self::defaults().values;
         let defaults = defaults.get(section).and_then(Value::as_table).cloned().unwrap_or_default();
-        for (key, value) in leaves(&values) {
+        for (key, value) in leaves(&values, &defaults) {
             let default = within_table(&defaults, &key).cloned();
             let mut alone = defaults.clone();
             put_within(&mut alone, &key, value);
@@ -253,14 +261,14 @@ impl Settings {
     }
 }
 
-/// The value of `key`, which may lie in a section of the section: `claude.model`.
+/// The value of `key`, which may lie in a section of the section: `claude.model`, `lanes.agent.rate`.
 fn within<'a>(values: &'a Value, key: &str) -> Option<&'a Value> {
     within_table(values.as_table()?, key)
 }
 
 fn within_table<'a>(values: &'a Table, key: &str) -> Option<&'a Value> {
     match key.split_once('.') {
-        Some((table, name)) => values.get(table)?.get(name),
+        Some((table, name)) => within(values.get(table)?, name),
         None => values.get(key),
     }
 }
@@ -269,28 +277,31 @@ fn put_within(values: &mut Table, key: &str, value: Value) {
     if let Some((table, name)) = key.split_once('.')
         && let Some(Value::Table(inner)) = values.get_mut(table)
     {
-        inner.insert(name.to_owned(), value);
+        put_within(inner, name, value);
     } else {
         values.insert(key.to_owned(), value);
     }
 }
 
-/// The values of a section by their keys, those of its own sections too.
-fn leaves(values: &Table) -> Vec<(String, Value)> {
-    let mut leaves = Vec::new();
+/// The values of a section by their keys, those of its own sections too. One that is empty by default is a value.
+fn leaves(values: &Table, defaults: &Table) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
     for (key, value) in values {
-        match value {
-            Value::Table(inner) if !inner.values().any(Value::is_table) => {
-                leaves.extend(inner.iter().map(|(name, value)| (format!("{key}.{name}"), value.clone())));
+        match (value, defaults.get(key)) {
+            (Value::Table(inner), Some(Value::Table(known))) if !known.is_empty() => {
+                let inner = leaves(inner, known).into_iter();
+                found.extend(inner.map(|(name, value)| (format!("{key}.{name}"), value)));
             }
-            _ => leaves.push((key.clone(), value.clone())),
+            _ => found.push((key.clone(), value.clone())),
         }
     }
-    leaves
+    found
 }
 
 #[cfg(test)]
 mod tests {
+    use app::model::Kind;
+
     use super::*;
 
     fn load_with(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -385,6 +396,51 @@ mod tests {
         assert!(error.contains("`codex` is the name of an agent that Millrace knows"), "{error}");
         let error = message("[agents]\ndefault = \"claud\"");
         assert!(error.contains("`agents.default` is wrong: there is no agent `claud`"), "{error}");
+    }
+
+    #[test]
+    fn a_lane_has_limits_of_its_own_or_those_of_all() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(
+            file.path(),
+            "[queue]\nconcurrency = 7\n[queue.lanes.agent]\nconcurrency = 2\nrate = 0",
+        )
+        .unwrap();
+        let variables = [("MILLRACE_QUEUE__LANES__COMMAND__RATE".to_owned(), "9".to_owned())];
+
+        let queue = load(Some(file.path()), variables, &Overrides::default()).unwrap().queue;
+
+        let limits = |lane| (queue.concurrency_of(lane).get(), queue.rate_of(lane));
+        assert_eq!(limits(Kind::Agent), (2, 0));
+        assert_eq!(limits(Kind::Command), (7, 9));
+        let queue = load_with(&[("MILLRACE_QUEUE__LANES__AGENT__CONCURRENCY", "3")]).unwrap().queue;
+        assert_eq!(queue.concurrency_of(Kind::Agent).get(), 3);
+    }
+
+    #[test]
+    fn every_lane_can_be_limited_by_itself_and_no_other() {
+        let queue = load_with(&[]).unwrap().queue;
+        assert!(Kind::ALL.iter().all(|lane| queue.lanes.contains_key(lane)));
+        let message = |text: &str| load_text(text).unwrap_err().to_string();
+        let error = message("[queue.lanes.agnet]\nconcurrency = 1");
+        assert!(error.contains("there is no setting `queue.lanes.agnet`"), "{error}");
+        assert!(
+            error.contains("Section [queue.lanes] has: agent, command") && error.contains('/'),
+            "{error}"
+        );
+        let error = message("[queue.lanes.agent]\nspeed = 1");
+        assert!(error.contains("there is no setting `queue.lanes.agent.speed`"), "{error}");
+        assert!(error.contains("Section [queue.lanes.agent] has: concurrency, rate"), "{error}");
+        for wrong in ["0", "-1", "\"many\""] {
+            let error = message(&format!("[queue.lanes.agent]\nconcurrency = {wrong}"));
+            assert!(error.contains("`queue.lanes.agent.concurrency` is wrong"), "{error}");
+            assert!(error.contains('/') && error.contains("empty means the one under [queue]"), "{error}");
+        }
+        let error = load_with(&[("MILLRACE_QUEUE__LANES__AGNET__RATE", "1")]).unwrap_err().to_string();
+        assert!(
+            error.contains("MILLRACE_QUEUE__LANES__AGNET__RATE") && error.contains("agent, command"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One struct for each section. `Leptos.toml` explains the fields; here are only their types and rules.
 
 use std::{
+    collections::HashMap,
     net::{IpAddr, SocketAddr},
     num::{NonZeroU32, NonZeroU64},
     path::{Path, PathBuf},
@@ -101,9 +102,29 @@ pub struct QueueConfig {
     pub ageing: Duration,
     #[serde(rename = "lease_seconds", deserialize_with = "seconds")]
     pub lease: Duration,
+    pub lanes: HashMap<Kind, LaneConfig>,
+}
+
+/// What a lane has instead of the limits of all lanes.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct LaneConfig {
+    #[serde(deserialize_with = "number_or_empty")]
+    pub concurrency: Option<NonZeroU32>,
+    #[serde(deserialize_with = "number_or_empty")]
+    pub rate: Option<u32>,
 }
 
 impl QueueConfig {
+    /// How many attempts of a lane may run at once.
+    pub fn concurrency_of(&self, lane: Kind) -> NonZeroU32 {
+        self.lanes.get(&lane).and_then(|lane| lane.concurrency).unwrap_or(self.concurrency)
+    }
+
+    /// How many attempts of a lane may start within a minute; 0 for no limit.
+    pub fn rate_of(&self, lane: Kind) -> u32 {
+        self.lanes.get(&lane).and_then(|lane| lane.rate).unwrap_or(self.rate_per_minute)
+    }
+
     /// How often a runner renews its leases: several times within one, so that a renewal that fails does not lose it.
     pub fn heartbeat(&self) -> Duration {
         const BEATS_PER_LEASE: u32 = 6;
@@ -214,6 +235,27 @@ pub struct LogConfig {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+/// A number, which a variable has as text; or nothing.
+fn number_or_empty<'de, D: Deserializer<'de>, N: FromStr>(value: D) -> Result<Option<N>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "write a whole number, or leave it empty")]
+    enum Given {
+        Number(i64),
+        Text(String),
+    }
+    let text = match Given::deserialize(value)? {
+        Given::Number(number) => number.to_string(),
+        Given::Text(text) => text.trim().to_owned(),
+    };
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let number = text.parse().map_err(|_| {
+        D::Error::custom(format!("`{text}` is no number that it can have; empty means the one under [queue]"))
+    })?;
+    Ok(Some(number))
 }
 
 fn optional_address<'de, D: Deserializer<'de>>(value: D) -> Result<Option<SocketAddr>, D::Error> {

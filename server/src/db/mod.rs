@@ -130,8 +130,17 @@ fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Er
 }
 
 /// Classes of errors that go away by themselves: connections, rolled back transactions, resources, an operator's doing.
-pub fn is_passing(error: &dyn sqlx::error::DatabaseError) -> bool {
-    error
-        .code()
-        .is_some_and(|code| ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class)))
+const PASSING: [&str; 6] = ["08", "40", "53", "55", "57", "58"];
+
+/// Whether the same will work again by itself: Postgres is away, or could not do it in this moment.
+pub fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+            true
+        }
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| PASSING.iter().any(|class| code.starts_with(class)))
+        }
+        _ => false,
+    }
 }

@@ -42,24 +42,38 @@ pub async fn set_draining(db: impl PgExecutor<'_>, name: &str, draining: Drainin
     Ok(set.rows_affected() > 0)
 }
 
-/// How many slots the runners that take a lane have together, of those that were heard of in the last ten seconds and take
-/// new jobs.
-pub async fn slots(db: impl PgExecutor<'_>, lane: Kind) -> Result<u32> {
-    let slots = sqlx::query_scalar!(
-        r#"SELECT coalesce(sum(slots), 0)::bigint AS "slots!" FROM runners
+/// What runners can execute at once, together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slots {
+    pub all: u32,
+    /// Those that some job has, of whichever lane.
+    pub busy: u32,
+}
+
+/// The slots of the runners that take a lane, of those that were heard of in the last ten seconds and take new jobs.
+pub async fn slots(db: impl PgExecutor<'_>, lane: Kind) -> Result<Slots> {
+    let slots = sqlx::query!(
+        r#"SELECT coalesce(sum(slots), 0)::bigint AS "all!",
+                  coalesce(sum((SELECT count(*) FROM attempts WHERE runner = name AND state = 'running')), 0)::bigint AS "busy!"
+           FROM runners
            WHERE last_seen_at > now() - interval '10 seconds' AND NOT draining AND $1 = ANY (lanes)"#,
         lane.as_str(),
     )
     .fetch_one(db)
     .await?;
-    Ok(unsigned(slots))
+    Ok(Slots { all: unsigned(slots.all), busy: unsigned(slots.busy) })
 }
 
-/// Takes a runner that stops off the list, and those that have not been heard of for a day with it.
+/// Forgets runners that were not heard of for a day: they died without a word.
+pub async fn delete_dead(db: impl PgExecutor<'_>) -> Result<u64> {
+    let deleted =
+        sqlx::query!("DELETE FROM runners WHERE last_seen_at < now() - interval '1 day'").execute(db).await?;
+    Ok(deleted.rows_affected())
+}
+
+/// Takes a runner that stops off the list.
 pub async fn remove(db: impl PgExecutor<'_>, name: &str) -> Result<()> {
-    sqlx::query!("DELETE FROM runners WHERE name = $1 OR last_seen_at < now() - interval '1 day'", name)
-        .execute(db)
-        .await?;
+    sqlx::query!("DELETE FROM runners WHERE name = $1", name).execute(db).await?;
     Ok(())
 }
 

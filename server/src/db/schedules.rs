@@ -56,24 +56,22 @@ pub async fn list(
     )
     .fetch_all(db)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Schedule {
-                id: ScheduleId::from_uuid(row.id),
-                name: row.name,
-                cron: row.cron,
-                timezone: row.timezone,
-                missed: row.missed.parse().map_err(unreadable)?,
-                job: serde_json::from_value(row.job).map_err(unreadable)?,
-                created_by: row.login,
-                created_at: timestamp(row.created_at),
-                next_at: row.next_at.map(timestamp),
-                last_at: row.last_at.map(timestamp),
-                last_job: row.last_job.map(JobId::from_uuid),
-                error: row.error,
-            })
-        })
-        .collect()
+    let schedules = rows.into_iter().map(|row| Schedule {
+        id: ScheduleId::from_uuid(row.id),
+        name: row.name,
+        cron: row.cron,
+        timezone: row.timezone,
+        // What a newer version has written is shown empty, so that it can still be deleted; its error says more.
+        missed: row.missed.parse().unwrap_or(Missed::Skip),
+        job: serde_json::from_value(row.job).unwrap_or_default(),
+        created_by: row.login,
+        created_at: timestamp(row.created_at),
+        next_at: row.next_at.map(timestamp),
+        last_at: row.last_at.map(timestamp),
+        last_job: row.last_job.map(JobId::from_uuid),
+        error: row.error,
+    });
+    Ok(schedules.collect())
 }
 
 /// Removes a schedule; the jobs that it made stay. `false`: there is none with this id that this person may see.
@@ -89,18 +87,25 @@ pub async fn delete(db: impl PgExecutor<'_>, visible: Visible, id: ScheduleId) -
 }
 
 /// A schedule whose time has come.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct DueSchedule {
     pub id: ScheduleId,
     pub cron: String,
     pub timezone: String,
-    pub missed: Missed,
-    pub job: NewJob,
-    pub owner: Person,
+    /// What it makes; an error where a newer version has written what this one cannot read.
+    pub plan: Result<Plan>,
     /// The time that has come.
     pub at: DateTime<Utc>,
     /// What Postgres's clock says, the one that all servers share.
     pub now: DateTime<Utc>,
+}
+
+/// What a schedule makes, for whom.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub missed: Missed,
+    pub job: NewJob,
+    pub owner: Person,
 }
 
 /// Schedules whose time has come, the longest due first.
@@ -114,24 +119,25 @@ pub async fn due(db: impl PgExecutor<'_>, limit: i64) -> Result<Vec<DueSchedule>
     )
     .fetch_all(db)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(DueSchedule {
-                id: ScheduleId::from_uuid(row.id),
-                cron: row.cron,
-                timezone: row.timezone,
+    let due = rows.into_iter().map(|row| {
+        let (id, login) = (UserId::from_uuid(row.user_id), row.login);
+        let plan = || {
+            Ok(Plan {
                 missed: row.missed.parse().map_err(unreadable)?,
                 job: serde_json::from_value(row.job).map_err(unreadable)?,
-                owner: Person {
-                    id: UserId::from_uuid(row.user_id),
-                    login: row.login,
-                    role: row.role.parse().map_err(unreadable)?,
-                },
-                at: row.next_at,
-                now: row.now,
+                owner: Person { id, login, role: row.role.parse().map_err(unreadable)? },
             })
-        })
-        .collect()
+        };
+        DueSchedule {
+            id: ScheduleId::from_uuid(row.id),
+            plan: plan(),
+            cron: row.cron,
+            timezone: row.timezone,
+            at: row.next_at,
+            now: row.now,
+        }
+    });
+    Ok(due.collect())
 }
 
 /// What came of a time.

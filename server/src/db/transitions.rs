@@ -51,18 +51,28 @@ pub async fn start(
     rows.into_iter().map(OwnedJob::try_from).collect()
 }
 
-/// `scheduled | parked → queued` for jobs whose time has come, `limit` at most.
+/// `scheduled | parked → queued` for jobs whose time has come, `limit` at most. One whose conversation has an earlier
+/// job that has not ended stays `scheduled`, and from now on waits for that alone.
 pub async fn promote(db: impl PgExecutor<'_>, limit: i64) -> Result<Vec<OwnedJob>> {
     let rows = sqlx::query_as!(
         JobRow,
-        "UPDATE jobs SET state = 'queued', queued_at = now(), run_at = NULL, revision = revision + 1
-         WHERE state IN ('scheduled', 'parked') AND id IN (
-             SELECT id FROM jobs
+        "WITH one AS (
+             SELECT id, thread_id FROM jobs
              WHERE finished_at IS NULL AND run_at <= now() AND state IN ('scheduled', 'parked')
              ORDER BY run_at LIMIT $1
              FOR UPDATE SKIP LOCKED
+         ), due AS (
+             SELECT id, thread_id IS NOT NULL AND EXISTS (
+                        SELECT FROM jobs AS before
+                        WHERE before.finished_at IS NULL AND before.id < one.id
+                          AND (before.thread_id = one.thread_id OR before.id = one.thread_id)) AS follows
+             FROM one
          )
-         RETURNING *",
+         UPDATE jobs SET state = CASE WHEN follows THEN 'scheduled' ELSE 'queued' END,
+                         queued_at = CASE WHEN follows THEN queued_at ELSE now() END,
+                         run_at = NULL, revision = revision + 1
+         FROM due WHERE jobs.id = due.id
+         RETURNING jobs.*",
         limit,
     )
     .fetch_all(db)
@@ -149,8 +159,7 @@ impl Outcome {
     }
 
     pub fn failed(error: impl Into<String>) -> Self {
-        // Postgres takes no text with a zero byte.
-        let error = Some(error.into().replace('\0', "\u{fffd}"));
+        let error = Some(postgres_text(error.into()));
         Self { state: AttemptState::Failed, exit_code: None, error, again: Again::IfAttemptsAreLeft }
     }
 
@@ -253,19 +262,21 @@ pub async fn finish(db: impl PgExecutor<'_>, runner: &str, verdicts: &[Verdict])
 }
 
 /// Why an attempt ends without an outcome of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Loss {
     /// Its lease has run out.
     LeaseExpired,
     /// Its runner stops and gives it back.
     HandedBack,
+    /// Its runner cannot say how it ended, for this reason.
+    NoVerdict(String),
 }
 
-/// After so many attempts whose runner died, the job is taken for the cause.
+/// After so many attempts whose runner died, or could not say how they ended, the job is taken for the cause.
 const POISON: i32 = 3;
 
-/// `running → queued`, or `failed` when it has killed its runner too often. Neither kind of loss uses an attempt up. For an
-/// expired lease the guard is the lease itself.
+/// `running → queued`, or `failed` when that has happened too often. No kind of loss uses an attempt up. For an expired
+/// lease the guard is the lease itself.
 pub async fn lose(
     db: impl PgExecutor<'_>,
     id: JobId,
@@ -273,16 +284,35 @@ pub async fn lose(
     loss: Loss,
     lines: u64,
 ) -> Result<Option<OwnedJob>> {
-    let (error, deaths) = match loss {
-        Loss::LeaseExpired => ("The runner was lost: nothing was heard of it until the lease ran out.", 1),
-        Loss::HandedBack => ("The runner was stopped and gave the job back.", 0),
+    let is_expired = loss == Loss::LeaseExpired;
+    let (error, deaths, poison) = match loss {
+        Loss::LeaseExpired => (
+            "The runner was lost: nothing was heard of it until the lease ran out.".to_owned(),
+            1,
+            format!(
+                "poison: the runner died {POISON} times while this job ran, so it is not tried again by itself. Look at \
+                 the end of its output, and at the runner's memory and disk."
+            ),
+        ),
+        Loss::HandedBack => ("The runner was stopped and gave the job back.".to_owned(), 0, String::new()),
+        Loss::NoVerdict(reason) => {
+            let reason = postgres_text(reason);
+            (
+                format!("It is not known how this attempt ended: {reason}."),
+                1,
+                format!(
+                    "poison: {POISON} times it is not known how this job ended, so it is not tried again by itself. \
+                     The last time: {reason}."
+                ),
+            )
+        }
     };
     one(sqlx::query_as!(
         JobRow,
         "WITH ended AS (
              UPDATE attempts SET state = 'lost', error = $3, lines = $5, finished_at = now()
              WHERE job_id = $1 AND attempt = $2 AND state = 'running'
-               AND ($4 = 0 OR lease_expires_at < now())
+               AND (NOT $8 OR lease_expires_at < now())
              RETURNING job_id
          )
          UPDATE jobs SET
@@ -299,10 +329,8 @@ pub async fn lose(
         deaths,
         i64::try_from(lines).unwrap_or(i64::MAX),
         POISON,
-        format!(
-            "poison: the runner died {POISON} times while this job ran, so it is not tried again by itself. Look at the end \
-             of its output, and at the runner's memory and disk."
-        ),
+        poison,
+        is_expired,
     )
     .fetch_optional(db)
     .await)
@@ -386,6 +414,11 @@ pub async fn set_progress(
     )
     .fetch_optional(db)
     .await)
+}
+
+/// Postgres takes no text with a zero byte.
+fn postgres_text(text: String) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 fn one(row: Result<Option<JobRow>>) -> Result<Option<OwnedJob>> {

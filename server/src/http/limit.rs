@@ -23,8 +23,10 @@ use super::{address::ClientAddress, error::Problem};
 use crate::{config::LimitsConfig, db::people::SecretHash, secret};
 
 const WINDOW: Duration = Duration::from_secs(60);
-/// Windows that are over are forgotten when there are this many.
-const MANY: usize = 10_000;
+/// No more keys are counted at once, so that whoever asks from many addresses does not fill the memory.
+const MOST_KEYS: usize = 10_000;
+/// How many are left when room is made.
+const KEPT_KEYS: usize = MOST_KEYS / 4 * 3;
 
 /// Left with an answer by a handler to whom somebody did not prove who they are.
 #[derive(Clone, Copy, Debug)]
@@ -173,8 +175,8 @@ impl Limiter {
     fn take(&self, key: Key) -> Standing {
         let now = Instant::now();
         let mut windows = self.windows();
-        if windows.len() >= MANY {
-            windows.retain(|_, window| now.duration_since(window.began) < WINDOW);
+        if windows.len() >= MOST_KEYS && !windows.contains_key(&key) {
+            make_room(&mut windows, now);
         }
         let before = self.standing(windows.get(&key).copied(), now);
         if before.is_refused {
@@ -216,12 +218,42 @@ impl Limiter {
     }
 }
 
+/// Forgets windows that are over and then, where those are too few, the keys that have used least: who is near the limit
+/// stays counted.
+fn make_room(windows: &mut HashMap<Key, Window>, now: Instant) {
+    windows.retain(|_, window| now.duration_since(window.began) < WINDOW);
+    let mut excess = windows.len().saturating_sub(KEPT_KEYS);
+    if excess == 0 {
+        return;
+    }
+    let mut used: Vec<u32> = windows.values().map(|window| window.used).collect();
+    let little = *used.select_nth_unstable(excess - 1).1;
+    windows.retain(|_, window| {
+        let goes = excess > 0 && window.used <= little;
+        excess -= usize::from(goes);
+        !goes
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn key(number: u8) -> Key {
-        Key::Address(IpAddr::from([127, 0, 0, number]))
+    fn key(number: u32) -> Key {
+        Key::Address(IpAddr::from(number.to_be_bytes()))
+    }
+
+    #[test]
+    fn many_addresses_neither_fill_the_memory_nor_free_who_is_refused() {
+        let limiter = Limiter::new("test", 3);
+        while !limiter.take(key(0)).is_refused {}
+
+        for number in 1..=3 * u32::try_from(MOST_KEYS).unwrap() {
+            assert!(!limiter.take(key(number)).is_refused);
+            assert!(limiter.windows().len() <= MOST_KEYS);
+        }
+
+        assert!(limiter.take(key(0)).is_refused);
     }
 
     #[test]

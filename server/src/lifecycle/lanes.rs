@@ -37,8 +37,8 @@ impl Lifecycle {
         let depth = self.queue.depth(kind).await.unwrap_or_default();
         Lane {
             kind,
-            concurrency: self.config.concurrency.get(),
-            rate: (self.config.rate_per_minute > 0).then_some(self.config.rate_per_minute),
+            concurrency: self.config.concurrency_of(kind).get(),
+            rate: Some(self.config.rate_of(kind)).filter(|rate| *rate > 0),
             started: depth.started,
             running: count.map_or(0, |count| count.running),
             waiting: count.map_or(0, |count| count.queued),
@@ -93,7 +93,7 @@ impl Lifecycle {
         let told = async {
             let settings = db::lanes::all(&self.db).await?.remove(&lane).unwrap_or_default();
             // A lane that is not open is opened by the reconciler, once it has told Redis what runs.
-            self.queue.note_limits(lane, &self.limits(&settings)).await?;
+            self.queue.note_limits(lane, &self.limits(lane, &settings)).await?;
             self.queue.ring_door(lane).await?;
             anyhow::Ok(())
         };
@@ -108,11 +108,11 @@ impl Lifecycle {
     }
 
     /// The limits of a lane with these settings.
-    pub(super) fn limits(&self, settings: &LaneSettings) -> LaneLimits {
+    pub(super) fn limits(&self, lane: Kind, settings: &LaneSettings) -> LaneLimits {
         LaneLimits {
             revision: settings.revision,
-            concurrency: self.config.concurrency.get(),
-            rate: self.config.rate_per_minute,
+            concurrency: self.config.concurrency_of(lane).get(),
+            rate: self.config.rate_of(lane),
             ageing: self.config.ageing,
             paused: match &settings.pause {
                 None => Paused::No,

@@ -128,12 +128,12 @@ impl Lifecycle {
         Ok(finished)
     }
 
-    /// Gives an attempt back that this runner cannot finish because it stops.
-    pub async fn hand_back(&self, job: &Job, runner: &str, lines: u64) -> sqlx::Result<()> {
-        let queued = transitions::lose(&self.db, job.id, job.attempt, Loss::HandedBack, lines).await?;
-        if let Some(queued) = queued {
+    /// Ends an attempt of this runner that will have no verdict; its job goes back to the queue, or ends.
+    pub async fn lose(&self, job: &Job, runner: &str, loss: Loss, lines: u64) -> sqlx::Result<()> {
+        let lost = transitions::lose(&self.db, job.id, job.attempt, loss, lines).await?;
+        if let Some(lost) = lost {
             self.release(job.kind, runner, &[job.id]).await;
-            self.requeued(queued).await;
+            self.requeued(lost).await;
         }
         Ok(())
     }
@@ -292,21 +292,12 @@ pub fn visible_to(person: &Person) -> Visible {
 
 /// What a person is told when Postgres fails; the reason is for the log.
 pub fn away(error: sqlx::Error) -> ApiError {
-    let is_passing = match &error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
-        sqlx::Error::Database(error) => db::is_passing(error.as_ref()),
-        _ => false,
-    };
-    match error {
-        error if is_passing => {
-            tracing::warn!(%error, "Postgres is away");
-            ApiError::Unavailable(
-                "The database is away for a moment. Nothing was lost; please try again.".to_owned(),
-            )
-        }
-        error => {
-            tracing::error!(%error, "a query failed");
-            ApiError::Internal
-        }
+    if db::is_passing(&error) {
+        tracing::warn!(%error, "Postgres is away");
+        return ApiError::Unavailable(
+            "The database is away for a moment. Nothing was lost; please try again.".to_owned(),
+        );
     }
+    tracing::error!(%error, "a query failed");
+    ApiError::Internal
 }

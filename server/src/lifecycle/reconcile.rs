@@ -8,6 +8,7 @@ use std::{
 };
 
 use app::model::{JobId, Kind, Priority};
+use futures::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::{Lifecycle, RequestRules, fire_due};
@@ -18,7 +19,7 @@ use crate::{
         transitions::{self, Loss},
     },
     output,
-    queue::Entry,
+    queue::{Entry, LaneLimits},
 };
 
 /// How often it looks; sooner when a job's time comes before.
@@ -97,36 +98,48 @@ impl Reconciler {
         }
         let begin = Instant::now();
         let counts = begin >= self.next_count;
-        let mut suspects = HashMap::new();
         let mut settings = db::lanes::all(&self.lifecycle.db).await?;
-        for lane in Kind::ALL {
-            let limits = self.lifecycle.limits(&settings.remove(lane).unwrap_or_default());
-            let queue = &self.lifecycle.queue;
-            if queue.is_open(*lane).await? {
-                suspects.extend(self.mend_slots(*lane).await?);
-                queue.open_lane(*lane, &limits).await?;
-                if counts && self.lists_lack_jobs(*lane).await? {
-                    self.fill_lists(*lane, PUSH_GRACE).await?;
-                }
-            } else {
-                // Redis was emptied. Nothing starts before it knows again what runs and what started.
-                tracing::warn!(%lane, "Redis knows nothing of the lane and is told everything again");
-                let running = db::running_ids(&self.lifecycle.db, *lane).await?;
-                queue.hold(*lane, &running).await?;
-                let starts = db::recent_starts(&self.lifecycle.db, *lane, limits.rate.into()).await?;
-                queue.restore_starts(*lane, &starts).await?;
-                queue.open_lane(*lane, &limits).await?;
-                self.fill_lists(*lane, Duration::ZERO).await?;
-            }
-        }
+        // All at once, so that a lane with few jobs does not wait until one with many is full again.
+        let mended = Kind::ALL.iter().map(|lane| {
+            let limits = self.lifecycle.limits(*lane, &settings.remove(lane).unwrap_or_default());
+            self.mend_lane(*lane, limits, counts)
+        });
+        let suspects = try_join_all(mended).await?;
         if counts {
             self.next_count = Instant::now() + begin.elapsed() * COUNTING_SHARE;
         }
-        self.suspects = suspects;
+        self.suspects = suspects.into_iter().flatten().collect();
         let next = db::next_scheduled(&self.lifecycle.db).await?;
         // The lock ends with its transaction, also when this process dies.
         lock.commit().await?;
         Ok(next.map_or(EVERY, |millis| Duration::from_secs_f64(millis.clamp(0.0, 1e6) / 1000.0)))
+    }
+
+    /// Returns the ids that hold a slot and are to be looked at again.
+    async fn mend_lane(
+        &self,
+        lane: Kind,
+        limits: LaneLimits,
+        counts: bool,
+    ) -> anyhow::Result<HashMap<JobId, Instant>> {
+        let Lifecycle { db, queue, .. } = &self.lifecycle;
+        if queue.is_open(lane).await? {
+            let suspects = self.mend_slots(lane).await?;
+            queue.open_lane(lane, &limits).await?;
+            if counts && self.lists_lack_jobs(lane).await? {
+                self.fill_lists(lane, PUSH_GRACE).await?;
+            }
+            return Ok(suspects);
+        }
+        // Redis was emptied. Nothing starts before it knows again what runs and what started.
+        tracing::warn!(%lane, "Redis knows nothing of the lane and is told everything again");
+        let running = db::running_ids(db, lane).await?;
+        queue.hold(lane, &running).await?;
+        let starts = db::recent_starts(db, lane, limits.rate.into()).await?;
+        queue.restore_starts(lane, &starts).await?;
+        queue.open_lane(lane, &limits).await?;
+        self.fill_lists(lane, Duration::ZERO).await?;
+        Ok(HashMap::new())
     }
 
     /// Queues jobs whose time has come.
@@ -145,7 +158,15 @@ impl Reconciler {
     /// Takes attempts from runners that were not heard of, and gives the jobs to others.
     async fn lose_expired(&self) -> anyhow::Result<()> {
         for (job, attempt, runner) in db::attempts::expired(&self.lifecycle.db).await? {
-            if let Some(lost) = self.lose(job, attempt).await? {
+            let lost = match self.lose(job, attempt).await {
+                // One that Postgres does not take must not be in the way of the others.
+                Err(error) if error.downcast_ref().is_some_and(|error| !db::is_passing(error)) => {
+                    tracing::error!(job.id = %job, attempt, %error, "a lost attempt cannot be ended");
+                    continue;
+                }
+                lost => lost?,
+            };
+            if let Some(lost) = lost {
                 tracing::warn!(job.id = %job, attempt, runner, state = %lost.job.state, "the runner was lost");
                 self.lifecycle.release(lost.job.kind, &runner, &[job]).await;
                 self.lifecycle.requeued(lost).await;
@@ -158,13 +179,14 @@ impl Reconciler {
     /// be there, and goes to the archive together with the verdict.
     async fn lose(&self, job: JobId, attempt: u32) -> anyhow::Result<Option<OwnedJob>> {
         let lifecycle = &self.lifecycle;
-        let rest = output::close(lifecycle, job, attempt, self.config.output.failed_live_for).await?;
+        let mut rest = output::close(lifecycle, job, attempt, self.config.output.failed_live_for).await?;
         let mut transaction = lifecycle.db.begin().await?;
-        let lost = transitions::lose(&mut *transaction, job, attempt, Loss::LeaseExpired, rest.total).await?;
+        while let Some(chunk) = rest.next().await? {
+            db::output::store_rest(&mut *transaction, job, attempt, &chunk).await?;
+        }
+        let lost =
+            transitions::lose(&mut *transaction, job, attempt, Loss::LeaseExpired, rest.total()).await?;
         if lost.is_some() {
-            if let Some(chunk) = &rest.chunk {
-                db::output::store_rest(&mut *transaction, job, attempt, chunk).await?;
-            }
             transaction.commit().await?;
         }
         Ok(lost)

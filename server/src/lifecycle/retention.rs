@@ -39,6 +39,10 @@ async fn round(
     }
     db::sessions::delete_expired(&lifecycle.db).await?;
     db::deliveries::delete_old(&lifecycle.db, config.jobs).await?;
+    let runners = db::runners::delete_dead(&lifecycle.db).await?;
+    if runners > 0 {
+        tracing::info!(runners, "runners that were not heard of for a day were forgotten");
+    }
     lifecycle.retain(config, stop).await?;
     lock.commit().await
 }

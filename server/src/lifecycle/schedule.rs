@@ -13,7 +13,7 @@ use croner::{
 use super::{JobRequest, Lifecycle, RequestRules, away, push, visible_to};
 use crate::db::{
     self,
-    schedules::{self, DueSchedule, Fired, NewScheduleRow},
+    schedules::{self, DueSchedule, Fired, NewScheduleRow, Plan},
 };
 
 /// A time that is later than this was missed: no server was there. Starting one again takes less.
@@ -145,44 +145,60 @@ fn no_schedule(id: ScheduleId) -> ApiError {
 /// Makes the jobs whose time has come. To be called once a second; several servers may do so at once.
 pub async fn fire_due(lifecycle: &Lifecycle, rules: &RequestRules) -> sqlx::Result<()> {
     loop {
-        let due = schedules::due(&lifecycle.db, PAGE).await?;
-        if due.is_empty() {
-            return Ok(());
+        let mut goes_on = false;
+        for schedule in schedules::due(&lifecycle.db, PAGE).await? {
+            match fire_or_note(lifecycle, rules, &schedule).await {
+                Ok(()) => goes_on = true,
+                Err(error) if db::is_passing(&error) => return Err(error),
+                // It must not be in the way of the others.
+                Err(error) => tracing::error!(schedule.id = %schedule.id, %error, "a schedule is stuck"),
+            }
         }
-        for schedule in due {
-            fire(lifecycle, rules, &schedule).await?;
+        if !goes_on {
+            return Ok(());
         }
     }
 }
 
-async fn fire(lifecycle: &Lifecycle, rules: &RequestRules, due: &DueSchedule) -> sqlx::Result<()> {
+/// Makes the job, or notes why there is none.
+async fn fire_or_note(lifecycle: &Lifecycle, rules: &RequestRules, due: &DueSchedule) -> sqlx::Result<()> {
     let was_missed = due.now - due.at > ON_TIME;
     let times = Times::parse(&due.cron, &due.timezone);
     let next = times.as_ref().ok().and_then(|times| times.after(if was_missed { due.now } else { due.at }));
-    let request = match times {
+    let why = match (times, &due.plan) {
         // Another version may have read it.
-        Err(error) => Err(error),
-        Ok(_) if was_missed && due.missed == Missed::Skip => {
+        (Err(error), _) => error.to_string(),
+        (_, Err(error)) => format!("This version of Millrace cannot read it: {error}"),
+        (Ok(_), Ok(plan)) if was_missed && plan.missed == Missed::Skip => {
             schedules::advance(&lifecycle.db, due.id, due.at, next, &Fired::Nothing).await?;
             return Ok(());
         }
-        Ok(_) => JobRequest::parse(due.job.clone(), Trigger::Schedule, rules),
+        (Ok(_), Ok(plan)) => match JobRequest::parse(plan.job.clone(), Trigger::Schedule, rules) {
+            Err(error) => error.to_string(),
+            Ok(request) => match fire(lifecycle, &request, plan, due, next).await {
+                Err(error) if !db::is_passing(&error) => format!("Postgres does not take its job: {error}"),
+                fired => return fired,
+            },
+        },
     };
-    match request {
-        Err(error) => {
-            tracing::warn!(schedule.id = %due.id, %error, "a schedule made no job");
-            schedules::advance(&lifecycle.db, due.id, due.at, next, &Fired::Error(error.to_string())).await?;
-        }
-        Ok(request) => {
-            let mut transaction = lifecycle.db.begin().await?;
-            let row = request.row(JobId::new(), &due.owner);
-            let made = db::insert(&mut *transaction, std::slice::from_ref(&row)).await?;
-            // Whoever is second waits here for the first, finds the time gone, and takes the job back.
-            if schedules::advance(&mut *transaction, due.id, due.at, next, &Fired::Job(row.id)).await? {
-                transaction.commit().await?;
-                tokio::join!(push(&lifecycle.queue, &made), lifecycle.changed(&made));
-            }
-        }
+    tracing::warn!(schedule.id = %due.id, why, "a schedule made no job");
+    schedules::advance(&lifecycle.db, due.id, due.at, next, &Fired::Error(why)).await.map(drop)
+}
+
+async fn fire(
+    lifecycle: &Lifecycle,
+    request: &JobRequest,
+    plan: &Plan,
+    due: &DueSchedule,
+    next: Option<DateTime<Utc>>,
+) -> sqlx::Result<()> {
+    let mut transaction = lifecycle.db.begin().await?;
+    let row = request.row(JobId::new(), &plan.owner);
+    let made = db::insert(&mut *transaction, std::slice::from_ref(&row)).await?;
+    // Whoever is second waits here for the first, finds the time gone, and takes the job back.
+    if schedules::advance(&mut *transaction, due.id, due.at, next, &Fired::Job(row.id)).await? {
+        transaction.commit().await?;
+        tokio::join!(push(&lifecycle.queue, &made), lifecycle.changed(&made));
     }
     Ok(())
 }

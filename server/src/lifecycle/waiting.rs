@@ -4,7 +4,7 @@ use app::model::{ApiError, Job, JobState, Timestamp, WaitReason, Waiting};
 use chrono::Utc;
 
 use super::{Lifecycle, away};
-use crate::db::{self, Ahead};
+use crate::db::{self, Ahead, runners::Slots};
 
 /// A rate counts the starts of so many milliseconds.
 const MINUTE_MS: i64 = 60_000;
@@ -22,7 +22,7 @@ impl Lifecycle {
 
     async fn queued(&self, job: &Job) -> Result<Waiting, ApiError> {
         let db = &self.db;
-        let (lanes, ahead, slots, usual) = tokio::try_join!(
+        let (lanes, ahead, slots, usual_ms) = tokio::try_join!(
             self.lanes(),
             async { db::ahead(db, job).await.map_err(away) },
             async { db::runners::slots(db, job.kind).await.map_err(away) },
@@ -31,46 +31,113 @@ impl Lifecycle {
         let Some(lane) = lanes.into_iter().find(|lane| lane.kind == job.kind) else {
             return Err(ApiError::Internal);
         };
-        let position = position(ahead);
+        let rate = match lane.rate {
+            None => None,
+            Some(per_minute) => {
+                let oldest = self.queue.depth(job.kind).await.ok().and_then(|depth| depth.oldest_start);
+                let next_ms = oldest.map_or(0, |start| time_to(Timestamp(start.0 + MINUTE_MS)));
+                Some(Rate { per_minute, started: lane.started, next_ms })
+            }
+        };
+        let paused_ms = match &lane.pause {
+            None => Some(0),
+            Some(pause) => pause.until.map(time_to),
+        };
+        let outlook = Outlook {
+            position: position(ahead),
+            running: lane.running,
+            concurrency: lane.concurrency,
+            slots,
+            rate,
+            usual_ms,
+            paused_ms,
+        };
+
         let mut reasons = Vec::new();
-        if let Some(pause) = &lane.pause {
-            reasons.push(WaitReason::Paused { why: pause.reason.clone(), until: pause.until });
+        if let Some(pause) = lane.pause {
+            reasons.push(WaitReason::Paused { why: pause.reason, until: pause.until });
         }
-        if slots == 0 {
+        if slots.all == 0 {
             reasons.push(WaitReason::NoRunner);
         }
-        let mut rate_ms = None;
-        if let Some(rate) = lane.rate.filter(|rate| lane.started >= *rate) {
-            let oldest = self.queue.depth(job.kind).await.ok().and_then(|depth| depth.oldest_start);
-            let next = oldest.map_or_else(|| Utc::now().timestamp_millis(), |start| start.0 + MINUTE_MS);
-            reasons.push(WaitReason::Rate { per_minute: rate, next_at: Timestamp(next) });
-            rate_ms = Some(u64::try_from(next - Utc::now().timestamp_millis()).unwrap_or(0));
+        if let Some(Rate { per_minute, next_ms, .. }) = rate.filter(|rate| rate.left() == 0) {
+            let next_at = Utc::now().timestamp_millis().saturating_add_unsigned(next_ms);
+            reasons.push(WaitReason::Rate { per_minute, next_at: Timestamp(next_at) });
         }
         if lane.running >= lane.concurrency {
             reasons.push(WaitReason::Concurrency { limit: lane.concurrency });
-        } else if slots > 0 && lane.running >= slots {
+        } else if slots.all > 0 && slots.busy >= slots.all {
             reasons.push(WaitReason::NoSlot);
         }
-        if position > 0 {
-            reasons.push(WaitReason::EarlierJobs { count: position });
+        if outlook.position > 0 {
+            reasons.push(WaitReason::EarlierJobs { count: outlook.position });
         }
+        Ok(Waiting { reasons, position: Some(outlook.position), estimate_ms: outlook.estimate_ms() })
+    }
+}
 
-        let at_once = u64::from(lane.concurrency.min(slots));
-        let paused_ms = match &lane.pause {
-            None => Some(0),
-            Some(pause) => {
-                pause.until.map(|until| u64::try_from(until.0 - Utc::now().timestamp_millis()).unwrap_or(0))
+/// What decides when a queued job starts.
+#[derive(Clone, Copy, Debug)]
+struct Outlook {
+    /// How many jobs go first.
+    position: u64,
+    /// Jobs of the lane.
+    running: u32,
+    concurrency: u32,
+    slots: Slots,
+    rate: Option<Rate>,
+    /// How long a job takes; unknown before the first one.
+    usual_ms: Option<u64>,
+    /// Until the lane's pause is over; unknown when somebody has to end it.
+    paused_ms: Option<u64>,
+}
+
+/// How many jobs of a lane may start within a minute.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    per_minute: u32,
+    /// Within the last minute.
+    started: u32,
+    /// Until the first of these no longer counts.
+    next_ms: u64,
+}
+
+impl Outlook {
+    fn estimate_ms(&self) -> Option<u64> {
+        if self.slots.all == 0 {
+            return None;
+        }
+        let rate_ms = self.rate.map_or(0, |rate| rate.wait_ms(self.position));
+        Some(self.paused_ms?.max(rate_ms) + self.turn_ms()?)
+    }
+
+    /// Until jobs that run have made room. Each turn of the lane takes as long as a usual job.
+    fn turn_ms(&self) -> Option<u64> {
+        let has_room = self.running < self.concurrency && self.slots.busy < self.slots.all;
+        if has_room && self.position == 0 {
+            return Some(0);
+        }
+        // What other lanes run on the same runners is in the way too.
+        let of_others = self.slots.busy.saturating_sub(self.running);
+        let at_once = self.slots.all.saturating_sub(of_others).min(self.concurrency).max(1);
+        self.usual_ms.map(|usual| usual * ((self.position + 1) / u64::from(at_once)).max(1))
+    }
+}
+
+impl Rate {
+    /// How many may still start now.
+    fn left(&self) -> u32 {
+        self.per_minute.saturating_sub(self.started)
+    }
+
+    /// Until a job may start before which `position` others do.
+    fn wait_ms(&self, position: u64) -> u64 {
+        match position.checked_sub(self.left().into()) {
+            None => 0,
+            Some(later) => {
+                self.next_ms + later / u64::from(self.per_minute.max(1)) * MINUTE_MS.unsigned_abs()
             }
-        };
-        let turn_ms = if lane.running < lane.concurrency.min(slots) && position == 0 {
-            Some(0)
-        } else {
-            // Each turn of the lane takes as long as a usual job.
-            usual.zip((position + 1).checked_div(at_once)).map(|(usual, turns)| usual * turns.max(1))
-        };
-        let estimate_ms =
-            (slots > 0).then(|| Some(paused_ms?.max(rate_ms.unwrap_or(0)) + turn_ms?)).flatten();
-        Ok(Waiting { reasons, position: Some(position), estimate_ms })
+        }
     }
 }
 
@@ -118,5 +185,48 @@ mod tests {
         // A thousand of another person's are in front, but this person's first job is the second in turn.
         let fair = Ahead { more_urgent: 0, earlier: 1000, by_person: 1, by_repository: 1000 };
         assert_eq!(position(fair), 2);
+    }
+
+    const FREE: Outlook = Outlook {
+        position: 0,
+        running: 0,
+        concurrency: 4,
+        slots: Slots { all: 4, busy: 0 },
+        rate: None,
+        usual_ms: Some(1000),
+        paused_ms: Some(0),
+    };
+
+    #[test]
+    fn the_next_job_of_a_lane_with_room_starts_now_and_others_by_turns() {
+        assert_eq!(FREE.estimate_ms(), Some(0));
+        assert_eq!(Outlook { position: 8, ..FREE }.estimate_ms(), Some(2000));
+        assert_eq!(Outlook { position: 8, usual_ms: None, ..FREE }.estimate_ms(), None);
+        assert_eq!(Outlook { paused_ms: None, ..FREE }.estimate_ms(), None);
+        assert_eq!(Outlook { slots: Slots { all: 0, busy: 0 }, ..FREE }.estimate_ms(), None);
+    }
+
+    #[test]
+    fn slots_that_other_lanes_hold_are_not_there_for_this_one() {
+        // Another lane holds three of the four.
+        let shared = Outlook { slots: Slots { all: 4, busy: 3 }, ..FREE };
+        assert_eq!(shared.estimate_ms(), Some(0));
+        assert_eq!(Outlook { position: 7, ..shared }.estimate_ms(), Some(8000));
+        let full = Outlook { slots: Slots { all: 4, busy: 4 }, ..FREE };
+        assert_eq!(full.estimate_ms(), Some(1000), "somebody has to end first");
+        // Two of the busy ones are its own, so the lane can have three.
+        let own = Outlook { running: 2, position: 5, slots: Slots { all: 4, busy: 3 }, ..FREE };
+        assert_eq!(own.estimate_ms(), Some(2000));
+    }
+
+    #[test]
+    fn a_rate_lets_so_many_start_in_each_minute() {
+        let rate = Rate { per_minute: 10, started: 8, next_ms: 20_000 };
+        assert_eq!((rate.wait_ms(0), rate.wait_ms(1)), (0, 0));
+        assert_eq!((rate.wait_ms(2), rate.wait_ms(11)), (20_000, 20_000));
+        assert_eq!((rate.wait_ms(12), rate.wait_ms(22)), (80_000, 140_000));
+        let slow = Outlook { position: 2, rate: Some(rate), ..FREE };
+        assert_eq!(slow.estimate_ms(), Some(21_000));
+        assert_eq!(Outlook { paused_ms: Some(50_000), ..slow }.estimate_ms(), Some(51_000));
     }
 }

@@ -26,11 +26,34 @@ pub fn notice(text: &str) -> std::io::Result<Vec<u8>> {
     zstd::bulk::compress(&line, ZSTD_LEVEL)
 }
 
-/// The lines that the archive does not hold yet.
+/// The lines of an attempt that the archive does not hold yet: after a time without Postgres there can be very many.
 pub struct Rest {
-    pub chunk: Option<Chunk>,
-    /// How many lines the attempt has in all.
-    pub total: u64,
+    list: OutputList,
+    /// The last line that was archived or taken.
+    cursor: u64,
+}
+
+impl Rest {
+    /// The next of them, some at a time.
+    pub async fn next(&mut self) -> anyhow::Result<Option<Chunk>> {
+        let (Some(block), _) = self.list.read(self.cursor).await? else { return Ok(None) };
+        self.cursor = block.last;
+        let lines = zstd::bulk::compress(&block.lines, ZSTD_LEVEL)?;
+        Ok(Some(Chunk { first_seq: block.first, last_seq: block.last, lines }))
+    }
+
+    /// How many lines the attempt has in all, once all were taken.
+    pub fn total(&self) -> u64 {
+        self.cursor
+    }
+}
+
+/// Lets Redis keep the lines of an attempt that has ended for this long from now on.
+pub async fn keep(lifecycle: &Lifecycle, job: JobId, attempt: u32, live_for: Duration) {
+    let list = OutputList::new(lifecycle.queue(), job, attempt);
+    if let Err(error) = list.keep(live_for).await {
+        tracing::debug!(job.id = %job, %error, "Redis keeps the lines for as long as before");
+    }
 }
 
 /// Lets nobody append to the attempt's list any more and returns what stands in it beyond the archive. A runner that is
@@ -43,17 +66,7 @@ pub async fn close(
 ) -> anyhow::Result<Rest> {
     let list = OutputList::new(lifecycle.queue(), job, attempt);
     list.close(live_for).await?;
-    let archived = db::output::last_seq(lifecycle.db(), job, attempt).await?;
-    let (mut cursor, mut lines) = (archived, Vec::new());
-    while let (Some(block), _) = list.read(cursor).await? {
-        cursor = block.last;
-        lines.extend_from_slice(&block.lines);
-    }
-    let chunk = if lines.is_empty() {
-        None
-    } else {
-        let lines = zstd::bulk::compress(&lines, ZSTD_LEVEL)?;
-        Some(Chunk { first_seq: archived + 1, last_seq: cursor, lines })
-    };
-    Ok(Rest { chunk, total: cursor })
+    list.keep(live_for).await?;
+    let cursor = db::output::last_seq(lifecycle.db(), job, attempt).await?;
+    Ok(Rest { list, cursor })
 }

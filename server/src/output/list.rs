@@ -82,6 +82,12 @@ impl OutputList {
         self.queue.connection().set_ex(&self.fence, 0, live_for.as_secs()).await
     }
 
+    /// Keeps the list for this long from now on.
+    pub(super) async fn keep(&self, live_for: Duration) -> RedisResult<()> {
+        let seconds = i64::try_from(live_for.as_secs()).unwrap_or(i64::MAX);
+        self.queue.connection().expire(&self.list, seconds).await
+    }
+
     /// The lines after `after`, or nothing when the list does not hold the next one. Also the last seq in the list, 0
     /// when it is empty.
     pub(super) async fn read(&self, after: u64) -> RedisResult<(Option<Block>, u64)> {

@@ -16,7 +16,7 @@ mod split;
 mod spool;
 mod writer;
 
-pub use close::{close, notice};
+pub use close::{close, keep, notice};
 pub use hub::{Encoding, Frame, Hub, Tail, encode};
 pub use mask::{Mask, Masker};
 pub use page::{Pages, RawPage};

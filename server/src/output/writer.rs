@@ -83,6 +83,8 @@ pub enum WriteError {
     NotHeld,
     #[error("the lines could not be kept: {0}")]
     Chunk(#[from] std::io::Error),
+    #[error("Postgres does not take the lines: {0}")]
+    Archive(#[from] sqlx::Error),
 }
 
 pub struct Writer {
@@ -116,7 +118,7 @@ pub struct Writer {
 struct Storing {
     /// The chunk's last line's number.
     last: u64,
-    stored: AbortOnDropHandle<Stored>,
+    stored: AbortOnDropHandle<sqlx::Result<Stored>>,
     /// Postgres was found to be away.
     waits: Arc<AtomicBool>,
 }
@@ -350,18 +352,20 @@ impl Writer {
 /// Waits for the end of what is being stored; for ever when nothing is.
 async fn end_of(storing: &mut Option<Storing>) -> Result<Stored, WriteError> {
     match storing {
-        Some(storing) => Ok((&mut storing.stored).await.map_err(std::io::Error::other)?),
+        Some(storing) => Ok((&mut storing.stored).await.map_err(std::io::Error::other)??),
         None => std::future::pending().await,
     }
 }
 
 /// Stores a chunk, patiently: while Postgres is away it tries again and again, and says so in `waits`.
-async fn store(options: WriterOptions, chunk: Chunk, waits: Arc<AtomicBool>) -> Stored {
+async fn store(options: WriterOptions, chunk: Chunk, waits: Arc<AtomicBool>) -> sqlx::Result<Stored> {
     let WriterOptions { lifecycle, job, attempt, runner, .. } = options;
     loop {
         match db::output::store(lifecycle.db(), job, attempt, &runner, &chunk).await {
-            Ok(stored) => return stored,
-            Err(error) => tracing::warn!(job.id = %job, attempt, %error, "Postgres is away; lines wait"),
+            Err(error) if db::is_passing(&error) => {
+                tracing::warn!(job.id = %job, attempt, %error, "Postgres is away; lines wait");
+            }
+            stored => return stored,
         }
         waits.store(true, Ordering::Relaxed);
         sleep(RETRY_AFTER).await;

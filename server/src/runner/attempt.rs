@@ -1,15 +1,21 @@
 //! Everything around the work of one attempt: its output and its verdict.
 
-use std::time::Duration;
+use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
-use app::model::Job;
+use app::model::{AttemptState, Job, JobId};
+use futures::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::{AttemptOutput, Runner, StopReason, StopSignal, progress::Progress, verdicts::Heard};
+use super::{
+    AttemptOutput, RETRY_AFTER, Runner, StopReason, StopSignal, progress::Progress, verdicts::Heard,
+};
 use crate::{
-    db::{OwnedJob, transitions::Outcome},
+    db::{
+        self, OwnedJob,
+        transitions::{Loss, Outcome},
+    },
     lifecycle::Lifecycle,
-    output::{Writer, WriterOptions},
+    output::{self, WriteError, Writer, WriterOptions},
 };
 
 /// How often what a program says of its progress is noted.
@@ -33,8 +39,8 @@ impl RunningAttempt {
     }
 }
 
-/// Runs an attempt to its end, whichever it is. Failures of Millrace itself become the attempt's error; only when even
-/// that cannot be written, the lease runs out and another runner tries.
+/// Runs an attempt to its end, whichever it is. Failures of Millrace itself become the attempt's error; where even that
+/// cannot be told, the attempt counts as lost, so that no job is tried for ever.
 pub(super) async fn run(runner: &Runner, owned: OwnedJob, stop: StopSignal, slot: OwnedSemaphorePermit) {
     let OwnedJob { job, owner } = owned;
     let span = tracing::info_span!("attempt", job.id = %job.id, attempt = job.attempt);
@@ -62,11 +68,12 @@ pub(super) async fn run(runner: &Runner, owned: OwnedJob, stop: StopSignal, slot
 
     let mut written = None;
     let outcome = {
-        let executing = runner.executor.execute(&attempt);
+        // Nothing of the attempt is used after a panic but what tells people of it.
+        let executing = AssertUnwindSafe(runner.executor.execute(&attempt)).catch_unwind();
         tokio::pin!(executing);
-        tokio::select! {
-            outcome = &mut executing => outcome,
-            // The writer only ends by itself when the attempt is no longer this runner's.
+        let executed = tokio::select! {
+            executed = &mut executing => executed,
+            // The writer only ends by itself when the attempt is no longer this runner's, or lines cannot be kept.
             early = &mut writing => {
                 written = Some(early);
                 if let Some(stopper) = runner.held().get(&(attempt.job.id, attempt.job.attempt)) {
@@ -74,7 +81,8 @@ pub(super) async fn run(runner: &Runner, owned: OwnedJob, stop: StopSignal, slot
                 }
                 executing.await
             }
-        }
+        };
+        executed.unwrap_or_else(|panic| panicked(attempt.job.id, panic.as_ref()))
     };
     let RunningAttempt { job, output, .. } = attempt;
     drop(output);
@@ -84,36 +92,68 @@ pub(super) async fn run(runner: &Runner, owned: OwnedJob, stop: StopSignal, slot
     };
     let lines = match written {
         Ok(Ok(lines)) => lines,
-        Ok(Err(error)) => {
+        Ok(Err(error @ WriteError::NotHeld)) => {
             tracing::warn!(parent: &span, %error, "given up");
             return;
         }
+        Ok(Err(error)) => return without_verdict(runner, &job, None, error.to_string()).await,
         Err(error) => {
-            tracing::error!(parent: &span, %error, "the writer failed; the job is tried again when the lease is over");
-            return;
+            return without_verdict(runner, &job, None, format!("its writer failed: {error}")).await;
         }
     };
 
     match stop.reason() {
         Some(StopReason::Lost) => {}
-        Some(StopReason::RunnerStops) => match runner.lifecycle.hand_back(&job, &runner.name, lines).await {
-            Ok(()) => tracing::info!(parent: &span, "given back, because this runner stops"),
-            Err(error) => tracing::error!(parent: &span, %error, "not given back; the lease runs out"),
-        },
+        Some(StopReason::RunnerStops) => {
+            match runner.lifecycle.lose(&job, &runner.name, Loss::HandedBack, lines).await {
+                Ok(()) => tracing::info!(parent: &span, "given back, because this runner stops"),
+                Err(error) => tracing::error!(parent: &span, %error, "not given back; the lease runs out"),
+            }
+        }
         reason => {
             let outcome = if reason.is_some() { Outcome::canceled() } else { outcome };
             let (state, exit_code) = (outcome.state, outcome.exit_code);
             let heard = runner.verdicts.tell(&job, outcome, lines, slot).await;
             let duration_ms = started.elapsed().as_millis();
             match heard {
-                Heard::Yes => tracing::info!(parent: &span, %state, exit_code, lines, duration_ms, "ended"),
+                Heard::Yes => {
+                    tracing::info!(parent: &span, %state, exit_code, lines, duration_ms, "ended");
+                    if state == AttemptState::Failed {
+                        let live_for = runner.config.output.failed_live_for;
+                        output::keep(&runner.lifecycle, job.id, job.attempt, live_for).await;
+                    }
+                }
                 Heard::TooLate => {
                     tracing::warn!(parent: &span, duration_ms, "the verdict came too late: the attempt was lost");
                 }
-                // It was said why.
-                Heard::Refused => {}
+                Heard::Refused(reason) => without_verdict(runner, &job, Some(lines), reason).await,
             }
         }
+    }
+}
+
+/// How an attempt ends whose execution panicked, which is a bug.
+fn panicked(job: JobId, panic: &(dyn Any + Send)) -> Outcome {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    let text = text.unwrap_or("without a message");
+    tracing::error!(job.id = %job, panic = text, "an attempt panicked");
+    Outcome::failed(format!("Millrace could not run the attempt, which is a bug in it: {text}."))
+}
+
+/// Ends an attempt as lost of which no verdict can be told, patiently. Without knowing how many `lines` it has, those count
+/// that the archive holds.
+async fn without_verdict(runner: &Runner, job: &Job, lines: Option<u64>, reason: String) {
+    tracing::error!(job.id = %job.id, attempt = job.attempt, reason, "an attempt ends without a verdict");
+    let lose = async || {
+        let lines = match lines {
+            Some(lines) => lines,
+            None => db::output::last_seq(runner.lifecycle.db(), job.id, job.attempt).await?,
+        };
+        runner.lifecycle.lose(job, &runner.name, Loss::NoVerdict(reason.clone()), lines).await
+    };
+    while let Err(error) = lose().await {
+        tracing::warn!(job.id = %job.id, %error, "that the attempt is lost is told later");
+        tokio::time::sleep(RETRY_AFTER).await;
     }
 }
 

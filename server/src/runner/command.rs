@@ -27,8 +27,8 @@ pub(super) async fn run(
     workspace: &Workspace,
 ) -> anyhow::Result<Outcome> {
     let job = &attempt.job;
-    let Some(script) = db::with_request(attempt.lifecycle.db(), job.id).await?.and_then(|request| request.0)
-    else {
+    let request = attempt.patiently(|| db::with_request(attempt.lifecycle.db(), job.id)).await?;
+    let Some(script) = request.and_then(|(script, _)| script) else {
         return Ok(Outcome::failed("The job has no script.").and_never_again());
     };
     if let Err(outcome) = grounds.check_out(attempt, workspace, &[job.git_ref.as_deref()]).await? {

@@ -103,7 +103,7 @@ impl Grounds {
         attempt: &RunningAttempt,
         purpose: Purpose,
     ) -> Result<Option<Access>, ConnectionError> {
-        let access = Access::find(&self.connection, &attempt.job, purpose).await?;
+        let access = attempt.patiently(|| Access::find(&self.connection, &attempt.job, purpose)).await?;
         if let Some(access) = &access {
             attempt.output.hide(&access.secrets());
         }
@@ -141,7 +141,8 @@ impl Grounds {
         };
         let name = source.git_ref.as_deref().unwrap_or("the default branch");
         attempt.output.system(format!("Checked out {name} at {}", &source.commit[..12])).await;
-        db::attempts::set_commit(attempt.lifecycle.db(), job.id, job.attempt, &source.commit).await?;
+        let db = attempt.lifecycle.db();
+        attempt.patiently(|| db::attempts::set_commit(db, job.id, job.attempt, &source.commit)).await?;
         Ok(Ok(source))
     }
 }

@@ -6,10 +6,11 @@ use std::{
     time::Instant,
 };
 
+use app::model::JobId;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Key, Runner, StopReason};
-use crate::db::{self, runners::Draining};
+use crate::db::{self, runners::Draining, transitions::Loss};
 
 /// Attempts that Postgres has as this runner's, but that do not run here, and since when they were seen.
 type Strangers = HashMap<Key, Instant>;
@@ -70,12 +71,19 @@ async fn beat(runner: &Runner, strangers: &Strangers) -> sqlx::Result<Strangers>
     // ever execute it.
     let pause = config.queue.heartbeat();
     for ((id, attempt), _) in found.iter().filter(|(_, since)| now.duration_since(**since) >= pause) {
-        if let Some(owned) = db::find_owned(db, *id).await?
-            && owned.job.attempt == *attempt
-        {
-            tracing::warn!(job.id = %id, attempt, "an attempt that does not run here is given back");
-            runner.lifecycle.hand_back(&owned.job, &runner.name, 0).await?;
+        if let Err(error) = give_back(runner, *id, *attempt).await {
+            tracing::warn!(job.id = %id, attempt, %error, "an attempt that does not run here is given back later");
         }
     }
     Ok(found)
+}
+
+async fn give_back(runner: &Runner, id: JobId, attempt: u32) -> sqlx::Result<()> {
+    if let Some(owned) = db::find_owned(runner.lifecycle.db(), id).await?
+        && owned.job.attempt == attempt
+    {
+        tracing::warn!(job.id = %id, attempt, "an attempt that does not run here is given back");
+        runner.lifecycle.lose(&owned.job, &runner.name, Loss::HandedBack, 0).await?;
+    }
+    Ok(())
 }

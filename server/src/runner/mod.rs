@@ -11,6 +11,7 @@ mod git;
 mod heartbeat;
 pub mod kin;
 mod output;
+mod patience;
 mod process;
 mod progress;
 pub mod publish;
@@ -60,6 +61,8 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How often a runner that stops looks for attempts that do not know it yet.
 const STOP_AGAIN: Duration = Duration::from_millis(100);
+/// How long attempts may take to be given back when somebody hurries, beyond the time that their processes have to end.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// What an attempt does. The runner takes care of everything around it: leases, output, cancellation, the verdict's way
 /// to Postgres.
@@ -134,13 +137,22 @@ impl Runner {
         }
         // Again and again: one that was claimed in the last moment may only be about to begin.
         let ended = attempts.wait();
-        tokio::pin!(ended);
+        let hurried = async {
+            hurry.cancelled().await;
+            tokio::time::sleep(self.config.runner.kill_after + LAST_WORDS).await;
+        };
+        tokio::pin!(ended, hurried);
         loop {
             for stopper in self.held().values() {
                 stopper.stop(StopReason::RunnerStops);
             }
             tokio::select! {
                 () = &mut ended => break,
+                () = &mut hurried => {
+                    // Postgres is away, or Redis: the leases run out.
+                    tracing::warn!(left = self.held().len(), "stopping without having given everything back");
+                    break;
+                }
                 () = tokio::time::sleep(STOP_AGAIN) => {}
             }
         }

@@ -24,13 +24,13 @@ const AT_ONCE: usize = 1;
 const WAITING: usize = 2 * BATCH;
 
 /// What became of a verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
     Yes,
     /// The attempt was no longer this runner's, and nothing was changed.
     TooLate,
-    /// Postgres does not take it.
-    Refused,
+    /// Postgres does not take it, for this reason.
+    Refused(String),
 }
 
 pub(super) struct Verdicts {
@@ -64,7 +64,8 @@ impl Verdicts {
             drop(slot);
         }
         let verdict = Verdict { id: job.id, attempt: job.attempt, outcome, lines };
-        self.batches.call(verdict).await.unwrap_or(Heard::Refused)
+        let heard = self.batches.call(verdict).await;
+        heard.unwrap_or_else(|| Heard::Refused("its verdict was not told".to_owned()))
     }
 }
 
@@ -79,10 +80,9 @@ async fn tell(lifecycle: &Lifecycle, runner: &str, verdicts: Vec<Verdict>) -> Ve
                     .collect();
             }
             // One that Postgres does not take must not keep the others out.
-            Err(sqlx::Error::Database(error)) if !db::is_passing(error.as_ref()) => {
-                if let [verdict] = &verdicts[..] {
-                    tracing::error!(job.id = %verdict.id, %error, "a verdict is refused; the job is tried again when the lease is over");
-                    return vec![Heard::Refused];
+            Err(error) if !db::is_passing(&error) => {
+                if verdicts.len() == 1 {
+                    return vec![Heard::Refused(format!("Postgres does not take its verdict: {error}"))];
                 }
                 let mut heard = Vec::with_capacity(verdicts.len());
                 for verdict in verdicts {

@@ -48,6 +48,9 @@ async fn a_field_that_is_wrong_is_named_with_what_would_be_right() {
     refused(&app, json!({ "kind": "agent", "prompt": "x", "model": "--dangerous" }), "model").await;
     refused(&app, json!({ "priority": "urgent" }), "priority").await;
     refused(&app, json!({ "max_attempts": 0 }), "max_attempts").await;
+    refused(&app, json!({ "backoff_ms": -1 }), "backoff_ms").await;
+    refused(&app, json!({ "run_at": -1 }), "run_at").await;
+    refused(&app, json!({ "run_at": 4_000_000_000_000_i64 }), "run_at").await;
     refused(&app, json!({ "script": "" }), "script").await;
     refused(&app, json!({ "script": " \n\t" }), "script").await;
     refused(&app, json!({ "script": null }), "script").await;
@@ -152,6 +155,18 @@ async fn a_body_over_the_limit_is_refused_whether_its_length_is_told_or_not() {
         request().body(reqwest::Body::wrap_stream(futures::stream::iter(chunks))).send().await.unwrap();
     assert_eq!(problem(untold, 413).await["code"], "too_large");
 
+    no_job_was_made(&app).await;
+}
+
+#[tokio::test]
+async fn a_prompt_of_ten_megabytes_is_refused_by_its_field() {
+    let app = App::start().await;
+    let prompt = "x".repeat(10 << 20);
+
+    let fields = json!({ "kind": "agent", "script": null, "agent": "demo", "prompt": prompt });
+    let detail = refused(&app, fields, "prompt").await;
+
+    assert!(detail.contains("10485760 bytes") && detail.contains("8388608 are allowed"), "{detail}");
     no_job_was_made(&app).await;
 }
 

@@ -1,6 +1,9 @@
 //! Canceling what runs: politely, then not, and as a whole.
 
+use std::time::Duration;
+
 use app::model::{AttemptState, JobId, JobState, Stream};
+use millrace::db::transitions::{self, Outcome, Verdict};
 
 use crate::harness::{App, is_alive, texts, until};
 
@@ -85,11 +88,7 @@ async fn a_job_is_canceled_while_it_still_fetches() {
     let app = App::start().await;
     let _runner = app.runner().await;
     app.run("true").await;
-    // Whoever holds the mirror keeps others from fetching.
-    let lock = std::fs::read_dir(app.path().join("data/mirrors")).unwrap().map(|entry| entry.unwrap().path());
-    let lock = lock.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "lock")).unwrap();
-    let lock = std::fs::File::open(lock).unwrap();
-    lock.lock().unwrap();
+    let _held = app.hold_mirror();
     let id = app.submit("echo never").await;
     until("it fetches", async || app.job(id).await.job.stage.as_deref() == Some("checkout")).await;
 
@@ -110,4 +109,37 @@ async fn canceling_twice_is_no_error() {
     assert_eq!(app.cancel(id).await.status(), 200);
 
     app.wait_until(id, JobState::Canceled).await;
+}
+
+#[tokio::test]
+async fn a_cancel_that_meets_the_start_of_its_job_stops_it() {
+    let app = App::start().await;
+    let id = app.submit("true").await;
+    let mut starting = app.db().begin().await.unwrap();
+    let started =
+        transitions::start(&mut *starting, &[id], "by-hand", Duration::from_secs(60)).await.unwrap();
+    assert_eq!(started.len(), 1);
+
+    let canceling = async { app.cancel(id).await.status() };
+    let starting = async {
+        until("the cancel waits for the start", async || {
+            let waiting: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+            )
+            .fetch_one(app.db())
+            .await
+            .unwrap();
+            waiting > 0
+        })
+        .await;
+        starting.commit().await.unwrap();
+    };
+    let (status, ()) = tokio::join!(canceling, starting);
+
+    assert_eq!(status, 200);
+    let job = app.job(id).await.job;
+    assert_eq!((job.state, job.cancel_requested), (JobState::Running, true));
+    let verdict = Verdict { id, attempt: 1, outcome: Outcome::canceled(), lines: 0 };
+    app.lifecycle.finish("by-hand", &[verdict]).await.unwrap();
+    assert_eq!(app.job(id).await.job.state, JobState::Canceled);
 }

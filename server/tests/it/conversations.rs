@@ -9,14 +9,14 @@ use app::model::{
 use chrono::{TimeDelta, Utc};
 use millrace::{
     db::{
-        agent_runs,
+        self, agent_runs,
         transitions::{Outcome, Verdict},
     },
     queue::Claim,
 };
 use serde_json::{Value, json};
 
-use crate::harness::{App, Browser, eventually};
+use crate::harness::{App, Browser, eventually, until};
 
 const LEASE: Duration = Duration::from_secs(60);
 const RUNNER: &str = "by-hand";
@@ -98,6 +98,32 @@ async fn a_follow_up_waits_for_the_job_before_it_and_works_on_its_branch() {
     assert_eq!(conversation, [first, second, third]);
     let fourth = ask(&app, json!({ "parent": first })).await;
     assert_eq!(app.job(fourth).await.job.branch.as_deref(), Some("millrace/count"));
+}
+
+#[tokio::test]
+async fn a_follow_up_with_a_time_waits_for_the_job_before_it_too() {
+    let app = App::start().await;
+    let runner = ByHand(&app);
+    let first = ask(&app, json!({})).await;
+    let running = runner.start_one().await;
+    let second = ask(&app, json!({ "parent": first, "run_at": in_an_hour() })).await;
+    assert!(matches!(app.job(second).await.waiting.unwrap().reasons[..], [WaitReason::RunAt { .. }]));
+
+    sqlx::query("UPDATE jobs SET run_at = now() WHERE id = $1")
+        .bind(second.as_uuid())
+        .execute(app.db())
+        .await
+        .unwrap();
+
+    until("its time has come", async || app.job(second).await.job.run_at.is_none()).await;
+    let waiting = app.job(second).await;
+    assert_eq!(waiting.job.state, JobState::Scheduled);
+    assert_eq!(waiting.waiting.unwrap().reasons, [WaitReason::Conversation]);
+    assert_eq!(db::next_scheduled(app.db()).await.unwrap(), None, "the reconciler has nothing to hurry for");
+    assert!(runner.start().await.is_empty());
+
+    runner.end(&running, Outcome::succeeded(Some(0))).await;
+    assert_eq!(runner.start_one().await.id, second);
 }
 
 #[tokio::test]

@@ -190,6 +190,32 @@ async fn a_job_says_what_it_waits_for() {
 }
 
 #[tokio::test]
+async fn a_lane_has_limits_of_its_own() {
+    let app = App::with(&[
+        ("MILLRACE_QUEUE__LANES__COMMAND__CONCURRENCY", "1"),
+        ("MILLRACE_QUEUE__LANES__AGENT__RATE", "7"),
+    ])
+    .await;
+    let lanes = app.get_json("/api/lanes").await;
+    let limits = |kind: &str| {
+        let lane = lanes.as_array().unwrap().iter().find(|lane| lane["kind"] == kind).unwrap();
+        (lane["concurrency"].as_u64(), lane["rate"].as_u64())
+    };
+    assert_eq!((limits("command"), limits("agent")), ((Some(1), None), (Some(5), Some(7))));
+    let _runner = app.runner().await;
+    let gate = app.gate("first");
+    let first = app.submit(&gate.wait()).await;
+    app.wait_until(first, JobState::Running).await;
+
+    let second = app.submit("true").await;
+
+    let why = waiting(&app, second).await;
+    assert_eq!(why.reasons, [WaitReason::Concurrency { limit: 1 }]);
+    gate.open();
+    app.wait_until(second, JobState::Succeeded).await;
+}
+
+#[tokio::test]
 async fn a_deleted_job_is_gone_with_all_that_belongs_to_it() {
     let app = App::start().await;
     let _runner = app.runner().await;
@@ -262,6 +288,12 @@ async fn what_no_lane_can_do_is_refused_with_the_reason() {
         ("/api/lanes/command/clean", json!({ "state": "running", "older_than": 0 }), 422, Some("state")),
         ("/api/lanes/command/clean", json!({ "state": "lost", "older_than": 0 }), 422, Some("state")),
         ("/api/lanes/command/clean", json!({ "state": "failed", "older_than": -1 }), 422, Some("older_than")),
+        (
+            "/api/lanes/command/clean",
+            json!({ "state": "failed", "older_than": i64::MAX }),
+            422,
+            Some("older_than"),
+        ),
     ] {
         let response = app.post_json(path, &body).await;
         assert_eq!(response.status(), status, "{path} {body}");

@@ -63,6 +63,7 @@ async fn a_runner_tells_of_what_it_started_ended_and_read() {
         app.http.get(format!("http://{listen}/metrics")).send().await.unwrap().text().await.unwrap();
 
     assert_eq!(value(&metrics, r#"millrace_claim_seconds_count{lane="command"}"#), 2.0);
+    assert!(metrics.contains(r#"millrace_claim_seconds_bucket{lane="command",le="0.001"}"#), "{metrics}");
     for outcome in ["succeeded", "failed"] {
         let attempts = format!("millrace_attempt_seconds_count{{lane=\"command\",outcome=\"{outcome}\"}}");
         assert_eq!(value(&metrics, &attempts), 1.0);

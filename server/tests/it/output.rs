@@ -258,6 +258,55 @@ async fn what_redis_keeps_runs_out_by_itself() {
     }
 }
 
+#[tokio::test]
+async fn what_redis_keeps_of_a_failure_runs_out_later() {
+    let app = App::with(&[
+        ("MILLRACE_OUTPUT__LIVE_HOURS", "2"),
+        ("MILLRACE_OUTPUT__FAILED_LIVE_HOURS", "5"),
+        ("MILLRACE_QUEUE__MAX_ATTEMPTS", "2"),
+        ("MILLRACE_QUEUE__BACKOFF_MS", "0"),
+    ])
+    .await;
+    let _runner = app.runner().await;
+    let job = app.run("exit 1").await.job;
+    let ghost = Ghost::start(&app).await;
+    ghost.print("lost").await;
+    until("the line is in the list", async || live_lines(&app, ghost.id, 1).await == 1).await;
+    let_lease_run_out(&app, ghost.id).await;
+
+    for (id, attempt) in [(job.id, 1), (job.id, 2), (ghost.id, 1)] {
+        until("it is kept for longer", async || {
+            let left: i64 =
+                app.queue().connection().ttl(app.queue().keys().output(id, attempt)).await.unwrap();
+            (4 * 3600..=5 * 3600).contains(&left)
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_long_rest_of_a_lost_attempt_is_archived_page_by_page() {
+    const REST: u64 = 10_000;
+    let app = App::start().await;
+    let ghost = Ghost::start(&app).await;
+    let id = ghost.id;
+    ghost.print("one").await;
+    until("the archive has it", async || chunks(&app, id, 1).await == [(1, 1)]).await;
+    // As the list looks when Postgres was away for a while.
+    let rest: Vec<String> = (2..=REST)
+        .map(|seq| format!(r#"{{"seq":{seq},"timestamp":0,"stream":"stdout","line":"{seq}"}}"#))
+        .collect();
+    let _: () = app.queue().connection().rpush(app.queue().keys().output(id, 1), rest).await.unwrap();
+
+    let_lease_run_out(&app, id).await;
+    app.wait_until(id, JobState::Queued).await;
+
+    assert_archived(&app, id, 1, usize::try_from(REST).unwrap()).await;
+    assert!(chunks(&app, id, 1).await.len() > 2);
+    assert_eq!(app.attempts(id).await[0].lines, Some(REST));
+    assert_gapless(&app.output_of(id, 1).await, 1);
+}
+
 async fn let_lease_run_out(app: &App, id: JobId) {
     sqlx::query("UPDATE attempts SET lease_expires_at = now() - interval '1 second' WHERE job_id = $1")
         .bind(id.as_uuid())

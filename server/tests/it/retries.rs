@@ -1,9 +1,12 @@
 //! Attempts, delays, keys, and what a job says of itself.
 
-use app::model::{AttemptState, JobState, Role, WaitReason};
+use std::time::Duration;
+
+use app::model::{AttemptState, JobState, Kind, Role, WaitReason};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 use millrace::db::runners::{self, Draining};
+use redis::AsyncCommands;
 use serde_json::{Value, json};
 
 use crate::harness::{App, until};
@@ -75,6 +78,14 @@ async fn a_job_with_a_time_starts_then_and_not_before() {
     let job = app.wait_until(id, JobState::Succeeded).await;
 
     assert!(job.started_at.unwrap().0 >= at);
+}
+
+#[tokio::test]
+async fn a_time_in_the_past_is_now() {
+    let app = App::start().await;
+    let id = app.submit_with(json!({ "run_at": Utc::now().timestamp_millis() - 3_600_000 })).await;
+    let job = app.job(id).await.job;
+    assert_eq!((job.state, job.run_at), (JobState::Queued, None));
 }
 
 #[tokio::test]
@@ -207,6 +218,20 @@ async fn a_drained_runner_takes_nothing_until_it_may_again() {
     })
     .await;
     assert_eq!(app.job(id).await.job.state, JobState::Queued);
+    // A ring that nobody takes stays. It may still have been at the door when it heard that it is to take nothing.
+    let rings = async || -> usize {
+        let door = app.queue().keys().doorbell(Kind::Command);
+        app.queue().connection().llen(door).await.unwrap()
+    };
+    until("a ring stays", async || {
+        app.queue().ring_door(Kind::Command).await.unwrap();
+        rings().await > 0
+    })
+    .await;
+    for _ in 0..50 {
+        assert!(rings().await > 0, "the rings are for others");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 
     runners::set_draining(app.db(), &runner.name, Draining::No).await.unwrap();
 

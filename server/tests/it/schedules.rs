@@ -159,6 +159,38 @@ async fn a_job_that_can_no_longer_be_made_is_noted_and_the_next_time_is_tried_ag
 }
 
 #[tokio::test]
+async fn a_schedule_that_is_broken_is_not_in_the_way_of_the_others() {
+    let app = App::start().await;
+    let unreadable = create(&app, json!({ "name": "unreadable" })).await.id;
+    let job = app.new_job(json!({ "script": "echo refused" }));
+    let refused = create(&app, json!({ "name": "refused", "job": job })).await.id;
+    let good = create(&app, json!({ "name": "good" })).await.id;
+    app.refuse("INSERT ON job_requests FOR EACH ROW WHEN (NEW.script = 'echo refused')", "22000").await;
+    // As if a newer version had written it.
+    sqlx::query("UPDATE schedules SET job = '{\"kind\": 7}' WHERE name = 'unreadable'")
+        .execute(app.db())
+        .await
+        .unwrap();
+
+    sqlx::query(
+        "UPDATE schedules SET next_at = date_trunc('second', now())
+                                        - CASE WHEN name = 'good' THEN 1 ELSE 5 END * interval '1 second'",
+    )
+    .execute(app.db())
+    .await
+    .unwrap();
+
+    until("the good one has fired", async || read(&app, good).await.last_job.is_some()).await;
+    for (id, why) in [(unreadable, "cannot read it"), (refused, "refused for a test")] {
+        let schedule = read(&app, id).await;
+        assert!(schedule.error.as_ref().is_some_and(|error| error.contains(why)), "{schedule:?}");
+        assert_eq!(schedule.last_job, None);
+        assert!(schedule.next_at.unwrap().0 > Utc::now().timestamp_millis(), "it is tried again at New Year");
+    }
+    assert_eq!(jobs(&app).await.jobs.len(), 1);
+}
+
+#[tokio::test]
 async fn a_deleted_schedule_makes_no_more_jobs_and_its_jobs_stay() {
     let app = App::start().await;
     let id = create(&app, json!({})).await.id;

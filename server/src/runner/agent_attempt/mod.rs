@@ -63,7 +63,7 @@ impl Agents {
             let error = format!("This runner does not know the agent `{name}`.");
             return Ok(Outcome::failed(error).and_never_again());
         };
-        let request = db::with_request(attempt.lifecycle.db(), job.id).await?;
+        let request = attempt.patiently(|| db::with_request(attempt.lifecycle.db(), job.id)).await?;
         let Some(asked) = request.and_then(|(_, prompt)| prompt) else {
             return Ok(Outcome::failed("The job has no prompt.").and_never_again());
         };
@@ -187,7 +187,9 @@ impl AgentAttempt<'_> {
         Ok(match reason {
             AgentOutcome::Quota => {
                 let agent = self.attempt.job.agent.as_deref().unwrap_or_default();
-                let until = self.attempt.lifecycle.quota_used_up(agent, &message, again_at).await?;
+                let lifecycle = &self.attempt.lifecycle;
+                let until =
+                    self.attempt.patiently(|| lifecycle.quota_used_up(agent, &message, again_at)).await?;
                 outcome.parked_until(until)
             }
             // They would only cost the same once more.
@@ -204,7 +206,7 @@ impl AgentAttempt<'_> {
         Outcome::failed(error)
     }
 
-    /// Changes what is known of the attempt, and writes it down. A failure to do so is no reason to stop.
+    /// Changes what is known of the attempt, and writes it down. What Postgres does not take is no reason to stop.
     async fn note(&self, change: impl FnOnce(&mut AgentRun)) {
         let run = {
             let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
@@ -212,7 +214,8 @@ impl AgentAttempt<'_> {
             run.clone()
         };
         let (lifecycle, job) = (&self.attempt.lifecycle, &self.attempt.job);
-        match agent_runs::note(lifecycle.db(), job.id, job.attempt, &run).await {
+        let note = || agent_runs::note(lifecycle.db(), job.id, job.attempt, &run);
+        match self.attempt.patiently(note).await {
             Ok(noted) => lifecycle.tell(noted.as_slice()).await,
             Err(error) => tracing::warn!(job.id = %job.id, %error, "what the agent did was not noted"),
         }

@@ -16,8 +16,8 @@ pub(super) async fn with_what_was_said(
     thread: JobId,
     asked: &str,
 ) -> anyhow::Result<String> {
-    let said =
-        db::agent_runs::exchanges_before(attempt.lifecycle.db(), thread, attempt.job.id, EXCHANGES).await?;
+    let (db, job) = (attempt.lifecycle.db(), attempt.job.id);
+    let said = attempt.patiently(|| db::agent_runs::exchanges_before(db, thread, job, EXCHANGES)).await?;
     Ok(after(&said, asked))
 }
 

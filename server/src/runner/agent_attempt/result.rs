@@ -59,7 +59,8 @@ impl AgentAttempt<'_> {
         let patch = work.patch(&self.secrets(launch)).await.map_err(|error| error.to_string())?;
         let job = &self.attempt.job;
         let db = self.attempt.lifecycle.db();
-        match changes::store(db, job.id, job.attempt, &self.attempt.runner, &patch).await {
+        let store = || changes::store(db, job.id, job.attempt, &self.attempt.runner, &patch);
+        match self.attempt.patiently(store).await {
             Ok(Stored::Yes) => {}
             Ok(Stored::NotHeld) => return Err("The attempt is no longer this runner's.".to_owned()),
             Err(error) => return Err(format!("The changes could not be kept: {error}.")),
@@ -141,7 +142,8 @@ impl AgentAttempt<'_> {
     /// Where the agent left nothing. What an earlier attempt has published, before it was cut off, is this job's work too.
     pub(super) async fn nothing_more(&self) -> anyhow::Result<Outcome> {
         let job = &self.attempt.job;
-        let own = agent_runs::heads(self.attempt.lifecycle.db(), job.id).await?;
+        let db = self.attempt.lifecycle.db();
+        let own = self.attempt.patiently(|| agent_runs::heads(db, job.id)).await?;
         let is_published = self.goes_on && own.contains(&self.source.commit);
         self.note(|run| {
             if is_published {
@@ -170,7 +172,7 @@ impl AgentAttempt<'_> {
         let (job, db) = (&self.attempt.job, self.attempt.lifecycle.db());
         let new = branch_name(job.id, &job.title);
         let name = job.branch.as_ref().filter(|_| self.goes_on).unwrap_or(&new);
-        let own = agent_runs::heads(db, job.id).await?;
+        let own = self.attempt.patiently(|| agent_runs::heads(db, job.id)).await?;
         let to = Destination {
             repository: &job.repository,
             branch: name,
@@ -182,7 +184,8 @@ impl AgentAttempt<'_> {
             limit: self.config.runner.git_limit,
         };
         let is_held = || async {
-            db::attempts::is_held(db, job.id, job.attempt, &self.attempt.runner).await.unwrap_or(false)
+            let ask = || db::attempts::is_held(db, job.id, job.attempt, &self.attempt.runner);
+            self.attempt.patiently(ask).await.unwrap_or(false)
         };
         let pushed = tokio::select! {
             pushed = publish::push(work, to, is_held) => pushed,
@@ -216,7 +219,7 @@ impl AgentAttempt<'_> {
             head_sha: None,
             base,
         };
-        answers::open(lifecycle.db(), &new).await?;
+        self.attempt.patiently(|| answers::open(lifecycle.db(), &new)).await?;
         let queue = lifecycle.queue();
         if let Err(error) = queue.ring(&queue.keys().github_bell(), b"").await {
             tracing::debug!(%error, "GitHub is told after the next look");

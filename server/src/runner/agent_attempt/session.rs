@@ -35,10 +35,8 @@ impl AgentAttempt<'_> {
     pub(super) async fn restore_session(&self) -> anyhow::Result<Option<String>> {
         let Some(thread) = self.thread().filter(|_| self.profile.resumes()) else { return Ok(None) };
         let db = self.attempt.lifecycle.db();
-        let Some(Session { session, files }) = agent_runs::session(db, thread, &self.profile.name).await?
-        else {
-            return Ok(None);
-        };
+        let kept = self.attempt.patiently(|| agent_runs::session(db, thread, &self.profile.name)).await?;
+        let Some(Session { session, files }) = kept else { return Ok(None) };
         let home = self.workspace.home();
         match tokio::task::spawn_blocking(move || unpack(&files, &home)).await? {
             Ok(()) => Ok(Some(session)),
@@ -63,7 +61,8 @@ impl AgentAttempt<'_> {
         let session = Session { session: session.clone(), files };
         let thread = job.thread.unwrap_or(job.id);
         let db = self.attempt.lifecycle.db();
-        if let Err(error) = agent_runs::keep_session(db, thread, &self.profile.name, &session).await {
+        let keep = || agent_runs::keep_session(db, thread, &self.profile.name, &session);
+        if let Err(error) = self.attempt.patiently(keep).await {
             tracing::warn!(job.id = %job.id, %error, "the session is not kept");
         }
     }

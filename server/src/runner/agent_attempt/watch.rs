@@ -7,6 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::{
+    FutureExt as _,
+    future::{Fuse, FusedFuture as _},
+};
 use tokio::time::sleep;
 
 use super::{
@@ -88,11 +92,14 @@ impl AgentAttempt<'_> {
                 &stop,
                 &limits,
             );
-            tokio::pin!(running);
+            // Beside it: while Postgres is away somebody still has to read what the agent prints.
+            let noting = Fuse::terminated();
+            tokio::pin!(running, noting);
             let mut noted = Told::default();
-            loop {
+            let exit = loop {
                 let why = tokio::select! {
-                    exit = &mut running => break exit?,
+                    exit = &mut running => break exit,
+                    () = &mut noting, if !noting.is_terminated() => continue,
                     _ = self.attempt.stop.requested(), if cut.is_none() => Cut::Canceled,
                     Some(refusal) = refusals.recv() => {
                         self.attempt.output.system(refusal.to_string()).await;
@@ -104,9 +111,9 @@ impl AgentAttempt<'_> {
                             // What it says of its work is looked through for secrets when it has ended.
                             (Told { summary: None, ..known.reader.told().clone() }, known.heard_at.elapsed())
                         };
-                        if now != noted {
-                            self.note(|run| told(run, &now)).await;
-                            noted = now;
+                        if now != noted && noting.is_terminated() {
+                            noted = now.clone();
+                            noting.set(self.note(move |run| told(run, &now)).fuse());
                         }
                         if begin.elapsed() >= agents.wall_clock {
                             Cut::TimeOver(agents.wall_clock)
@@ -119,7 +126,12 @@ impl AgentAttempt<'_> {
                 };
                 stopper.stop(StopReason::Canceled);
                 cut.get_or_insert(why);
+            };
+            // It must not overtake what is noted next.
+            if !noting.is_terminated() {
+                noting.await;
             }
+            exit?
         };
         drop(output);
         let findings = guard.finish().await;

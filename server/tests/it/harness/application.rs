@@ -19,7 +19,7 @@ use millrace::{
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -175,6 +175,31 @@ impl App {
 
     pub fn gate(&self, name: &str) -> Gate {
         Gate::new(self.directory.path(), name)
+    }
+
+    /// Keeps everybody from fetching until it is dropped. A job must have fetched `repo` before.
+    pub fn hold_mirror(&self) -> std::fs::File {
+        let mirrors = std::fs::read_dir(self.directory.path().join("data/mirrors")).unwrap();
+        let lock = mirrors.map(|entry| entry.unwrap().path());
+        let lock = lock.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "lock"));
+        let lock = std::fs::File::open(lock.unwrap()).unwrap();
+        lock.lock().unwrap();
+        lock
+    }
+
+    /// Makes Postgres refuse what this trigger's `WHEN` names, with an error of this class, until it is dropped.
+    pub async fn refuse(&self, trigger: &str, code: &str) {
+        let sql = format!(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+             AS $$ BEGIN RAISE EXCEPTION 'refused for a test' USING ERRCODE = '{code}'; END $$;
+             CREATE TRIGGER refuse BEFORE {trigger} EXECUTE FUNCTION refuse()"
+        );
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(self.db()).await.unwrap();
+    }
+
+    /// Lets Postgres take everything again.
+    pub async fn refuse_no_more(&self) {
+        sqlx::raw_sql("DROP FUNCTION refuse CASCADE").execute(self.db()).await.unwrap();
     }
 
     /// Another repository, empty.

@@ -402,5 +402,5 @@ async fn guessing_is_not_worth_while() {
 
 async fn github_id(app: &App, github: &FakeGitHub, login: &str) -> i64 {
     let user = app.http.get(format!("{}/api/v3/users/{login}", github.url())).send().await.unwrap();
-    user.json::<serde_json::Value>().await.unwrap()["id"].as_i64().unwrap()
+    user.json::<Value>().await.unwrap()["id"].as_i64().unwrap()
 }

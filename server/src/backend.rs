@@ -1,6 +1,6 @@
 //! What the dashboard and the API can ask for: the server's side of [`app::backend::Backend`].
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use app::{
     backend::Backend,
@@ -70,6 +70,7 @@ impl Server {
         trigger: Trigger,
     ) -> Result<Submitted, ApiError> {
         let (new, conversation) = self.lifecycle.continued(person, new).await?;
+        self.permit(person, new.repository.trim()).await?;
         let rules = RequestRules::new(&self.config);
         let request = match conversation {
             None => JobRequest::parse(new, trigger, &rules)?,
@@ -81,6 +82,9 @@ impl Server {
     /// Makes many jobs: all of them, or none.
     pub async fn submit_all(&self, person: &Person, new: Vec<NewJob>) -> Result<Vec<Job>, ApiError> {
         let rules = RequestRules::new(&self.config);
+        for repository in new.iter().map(|new| new.repository.trim()).collect::<BTreeSet<_>>() {
+            self.permit(person, repository).await?;
+        }
         let mut requests = Vec::with_capacity(new.len());
         for new in new {
             if new.parent.is_some() {
@@ -234,7 +238,8 @@ impl Backend for Server {
     }
 
     async fn retry_job(&self, person: &Person, id: JobId) -> Result<(), ApiError> {
-        self.lifecycle.find(person, id).await?;
+        let job = self.lifecycle.find(person, id).await?;
+        self.permit(person, &job.repository).await?;
         self.lifecycle.retry(id).await.map(drop)
     }
 
@@ -392,6 +397,7 @@ impl Backend for Server {
     }
 
     async fn create_schedule(&self, person: &Person, schedule: NewSchedule) -> Result<Schedule, ApiError> {
+        self.permit(person, schedule.job.repository.trim()).await?;
         let request = ScheduleRequest::parse(schedule, &RequestRules::new(&self.config), Utc::now())?;
         self.lifecycle.create_schedule(person, &request).await
     }

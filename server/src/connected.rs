@@ -3,13 +3,12 @@
 use app::model::{ApiError, AppForm, GitHubConnection, Person};
 use axum::http::request::Parts;
 use chrono::{TimeDelta, Utc};
-use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
 
 use crate::{
-    backend::Server, config::Member, connection::ConnectionError, github::GitHubError,
-    http::session::session_failed, operations::owners_only, secret,
+    backend::Server, config::Member, connection::ConnectionError, db::people::SecretHash,
+    github::GitHubError, http::session::session_failed, operations::owners_only, secret,
 };
 
 /// The session's entry between leaving for GitHub with the form and coming back.
@@ -20,13 +19,15 @@ const GOOD_FOR: TimeDelta = TimeDelta::hours(1);
 /// What must fit when the browser comes back.
 #[derive(Serialize, Deserialize)]
 pub struct Pending {
-    state: String,
+    /// Its hash: whoever reads the database cannot bring it.
+    state: SecretHash,
     expires_at: i64,
 }
 
 impl Pending {
     pub fn fits(&self, state: Option<&str>) -> bool {
-        state == Some(&self.state) && Utc::now().timestamp() < self.expires_at
+        let hash = state.map(|state| secret::hash(&state.into()));
+        hash == Some(self.state) && Utc::now().timestamp() < self.expires_at
     }
 }
 
@@ -59,10 +60,8 @@ impl Server {
             ApiError::Internal
         })?;
         let session = request.extensions.get::<Session>().ok_or(ApiError::SignIn)?;
-        let pending = Pending {
-            state: state.expose_secret().to_owned(),
-            expires_at: (Utc::now() + GOOD_FOR).timestamp(),
-        };
+        let expires_at = (Utc::now() + GOOD_FOR).timestamp();
+        let pending = Pending { state: secret::hash(&state), expires_at };
         session.insert(PENDING, pending).await.map_err(session_failed)?;
         Ok(self.connection.app_form(&self.config.server.public_address(), organisation, &state))
     }

@@ -21,6 +21,7 @@ pub mod lifecycle;
 pub mod metrics;
 pub mod operations;
 pub mod output;
+pub mod permitted;
 pub mod queue;
 pub mod runner;
 pub mod seal;

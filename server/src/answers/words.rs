@@ -10,7 +10,7 @@ use app::{
 };
 
 use super::plain::{harmless, one_line, quoted};
-use crate::github::Conclusion;
+use crate::github::{Conclusion, leads_to_pull_requests};
 
 /// How much of an agent's summary is repeated, in characters.
 const SUMMARY: usize = 20_000;
@@ -39,7 +39,7 @@ pub(super) struct Standing<'a> {
 pub(super) enum Work {
     /// There is none, or none yet.
     None,
-    /// The settings keep it from being pushed.
+    /// The settings keep it from being pushed, or it is work on a fork.
     Unpublished,
     Branch(String),
     Pull(i64),
@@ -113,11 +113,19 @@ impl Standing<'_> {
             Work::Pull(number) => format!("The work is in #{number}{commit}."),
             Work::ThisPull => format!("The work is on this pull request's branch{commit}."),
             Work::Branch(branch) => format!("The work is on {}{commit}.", branch_words(branch)),
+            Work::None | Work::Unpublished if self.is_of_strangers() => {
+                "Nothing is pushed for the work on a pull request from a fork; what was changed is on the job's page."
+                    .to_owned()
+            }
             Work::None | Work::Unpublished => {
                 "The settings of Millrace keep the work from being pushed; what was changed is on the job's page."
                     .to_owned()
             }
         }
+    }
+
+    fn is_of_strangers(&self) -> bool {
+        self.job.git_ref.as_deref().is_some_and(leads_to_pull_requests)
     }
 
     /// What happened, and what to do next.

@@ -4,6 +4,7 @@
 mod app;
 mod connect;
 mod installations;
+mod permissions;
 mod tokens;
 
 use std::sync::{Arc, Mutex};
@@ -12,8 +13,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::PgPool;
 use tokio::sync::OnceCell;
 
-use self::app::{App, KeptApp};
 pub use self::connect::ConnectError;
+use self::{
+    app::{App, KeptApp},
+    permissions::Permissions,
+};
 use crate::{
     config::{Config, GitHubConfig},
     github::{Client, GitHub, GitHubError, KeyError, OAuthClient, RepositoryName},
@@ -80,6 +84,7 @@ struct Inner {
     app: Mutex<Option<KeptApp>>,
     /// Whose the token from the settings is.
     token_login: OnceCell<String>,
+    permissions: Permissions,
 }
 
 impl Connection {
@@ -87,12 +92,17 @@ impl Connection {
         let github = GitHub::new(&config.github.url, Some(queue.clone()))?;
         let seal = Seal::open(&config.server)?;
         let config = config.github.clone();
-        let (app, token_login) = (Mutex::default(), OnceCell::new());
-        Ok(Self(Arc::new(Inner { db, seal, github, config, app, token_login })))
+        let (app, token_login, permissions) = (Mutex::default(), OnceCell::new(), Permissions::default());
+        Ok(Self(Arc::new(Inner { db, seal, github, config, app, token_login, permissions })))
     }
 
     pub fn github(&self) -> &GitHub {
         &self.0.github
+    }
+
+    /// Encrypts what is kept on somebody's way to GitHub and back.
+    pub fn seal(&self) -> &Seal {
+        &self.0.seal
     }
 
     /// The repository behind an address to clone from, where it is one of this GitHub.
@@ -144,6 +154,12 @@ impl Connection {
         self.app().await?.map(|app| self.client_of(&app)).transpose()
     }
 
+    /// With the token from the settings, where there is one.
+    pub fn with_given_token(&self) -> Option<Client> {
+        let token = self.given_token()?;
+        Some(self.0.github.with_token(token, "given token").sharing_limits_of(GIVEN))
+    }
+
     fn client_of(&self, app: &App) -> Result<Client, ConnectionError> {
         let token = app.key.token(chrono::Utc::now())?;
         Ok(self.0.github.with_token(token, format!("app {}", app.id)))
@@ -160,8 +176,7 @@ impl Connection {
         if let Some(app) = self.app().await? {
             return Ok(format!("{}[bot]", app.slug));
         }
-        let token = self.given_token().ok_or(ConnectionError::NotConnected)?;
-        let client = self.0.github.with_token(token, "own login").sharing_limits_of(GIVEN);
+        let client = self.with_given_token().ok_or(ConnectionError::NotConnected)?;
         let login = self.0.token_login.get_or_try_init(async || Ok(client.account().await?.login));
         login.await.cloned().map_err(|error: GitHubError| error.into())
     }

@@ -133,6 +133,14 @@ pub async fn github_id(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<i64
         .map(Option::flatten)
 }
 
+/// The login of this person's GitHub account, as of when they signed in last.
+pub async fn github_login(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<String>> {
+    sqlx::query_scalar!("SELECT github_login FROM users WHERE id = $1", id.as_uuid())
+        .fetch_optional(db)
+        .await
+        .map(Option::flatten)
+}
+
 /// Makes a GitHub account this person's. What was asked for with it before, without ever signing in, becomes theirs too.
 /// `false`: it is another person's, or this person has one.
 pub async fn link(db: &PgPool, id: UserId, github_id: i64, github_login: &str) -> Result<bool> {

@@ -202,6 +202,17 @@ pub async fn asked_before(db: impl PgExecutor<'_>, claimed: &Claimed) -> Result<
     Ok(job.map(|job| job.map(JobId::from_uuid)))
 }
 
+/// The repositories that have told something, those that did last first.
+pub async fn repositories(db: impl PgExecutor<'_>, limit: i64) -> Result<Vec<String>> {
+    sqlx::query_scalar!(
+        r#"SELECT repository AS "repository!" FROM deliveries WHERE repository IS NOT NULL
+           GROUP BY repository ORDER BY max(received_at) DESC LIMIT $1"#,
+        limit,
+    )
+    .fetch_all(db)
+    .await
+}
+
 /// Those of the ids that came.
 pub async fn known(db: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<Uuid>> {
     sqlx::query_scalar!("SELECT id FROM deliveries WHERE id = ANY($1)", ids).fetch_all(db).await

@@ -1,7 +1,7 @@
 //! Table `github_threads`: which conversation of jobs an issue or a pull request has.
 
 use app::model::{Job, JobId};
-use sqlx::{PgExecutor, Result};
+use sqlx::{PgExecutor, PgPool, Result};
 
 use super::{JobRow, OwnedJob, unsigned};
 use crate::github::RepositoryName;
@@ -80,6 +80,43 @@ pub async fn keep(
     Ok(())
 }
 
+/// Gives what was known under one name, and at one address, another name and address. A second time changes nothing.
+pub async fn rename(
+    db: &PgPool,
+    (from, old_address): (&RepositoryName, &str),
+    (to, new_address): (&RepositoryName, &str),
+) -> Result<()> {
+    if from == to {
+        return Ok(());
+    }
+    let mut step = db.begin().await?;
+    sqlx::query!(
+        "WITH moved AS (DELETE FROM github_threads WHERE lower(repository) = lower($1) RETURNING number, thread_id)
+         INSERT INTO github_threads (repository, number, thread_id) SELECT $2, number, thread_id FROM moved
+         ON CONFLICT (repository, number) DO UPDATE SET thread_id = excluded.thread_id",
+        from.as_str(),
+        to.as_str(),
+    )
+    .execute(&mut *step)
+    .await?;
+    sqlx::query!(
+        "UPDATE github_answers SET repository = $2 WHERE lower(repository) = lower($1)",
+        from.as_str(),
+        to.as_str(),
+    )
+    .execute(&mut *step)
+    .await?;
+    // As they are retried they have to find it.
+    sqlx::query!(
+        "UPDATE jobs SET repository = $2 WHERE lower(repository) IN (lower($1), lower($1 || '.git'))",
+        old_address.trim_end_matches(".git"),
+        new_address,
+    )
+    .execute(&mut *step)
+    .await?;
+    step.commit().await
+}
+
 /// The latest job of a conversation.
 pub async fn last_job(db: impl PgExecutor<'_>, thread: JobId) -> Result<Option<OwnedJob>> {
     sqlx::query_as!(
@@ -108,7 +145,7 @@ pub async fn unfinished(db: impl PgExecutor<'_>, thread: JobId) -> Result<Vec<Jo
 /// How busy a conversation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traffic {
-    /// Jobs of the last hour.
+    /// How often somebody asked for a job, or for another try of one, on GitHub within the last hour.
     pub within_hour: u32,
     pub in_all: u32,
     /// The latest jobs that failed checks asked for, one after the other.
@@ -118,11 +155,14 @@ pub struct Traffic {
 pub async fn traffic(db: impl PgExecutor<'_>, thread: JobId) -> Result<Traffic> {
     let row = sqlx::query!(
         r#"WITH known AS (
-               SELECT id, created_at, EXISTS (
+               SELECT id, EXISTS (
                    SELECT FROM deliveries WHERE job_id = jobs.id AND event = 'check_run' AND verdict = 'ran') AS is_round
                FROM jobs WHERE id = $1 OR thread_id = $1
            )
-           SELECT count(*) AS "in_all!", count(*) FILTER (WHERE created_at > now() - interval '1 hour') AS "within_hour!",
+           SELECT count(*) AS "in_all!", (
+                      SELECT count(*) FROM deliveries
+                      WHERE job_id IN (SELECT id FROM known) AND verdict = 'ran' AND worked_at > now() - interval '1 hour'
+                  ) AS "within_hour!",
                   count(*) FILTER (WHERE is_round AND NOT EXISTS (
                       SELECT FROM known AS later WHERE later.id > known.id AND NOT later.is_round)) AS "check_rounds!"
            FROM known"#,

@@ -52,9 +52,25 @@ pub fn is_ref_name(text: &str) -> bool {
         && text != "@"
 }
 
+/// Whether a name leads to what anybody may have written: the heads of pull requests, also those from forks, which a
+/// repository has under `refs/pull/` alone. Git finds that without the `refs/`, too.
+pub fn leads_to_pull_requests(name: &str) -> bool {
+    name.strip_prefix("refs/").unwrap_or(name).starts_with("pull/")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn heads_of_pull_requests_are_recognised_however_they_are_spelt() {
+        for name in ["refs/pull/7/head", "pull/7/head", "pull/7/merge"] {
+            assert!(leads_to_pull_requests(name), "{name}");
+        }
+        for name in ["main", "refs/heads/pull/7", "pulls/7"] {
+            assert!(!leads_to_pull_requests(name), "{name}");
+        }
+    }
 
     #[test]
     fn a_branch_is_nothing_but_a_branch() {

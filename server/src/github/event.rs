@@ -47,6 +47,10 @@ pub enum What {
     CheckCompleted(Check),
     /// The App was installed, removed, or given other repositories.
     InstallationChanged,
+    /// The repository had this name before, or another owner.
+    Renamed {
+        from: RepositoryName,
+    },
     Ping,
     Other,
 }
@@ -268,6 +272,31 @@ struct Label {
 #[derive(Deserialize)]
 struct Changes {
     body: Option<Before>,
+    repository: Option<RepositoryBefore>,
+    owner: Option<OwnerBefore>,
+}
+
+#[derive(Deserialize)]
+struct RepositoryBefore {
+    name: Option<Before>,
+}
+
+#[derive(Deserialize)]
+struct OwnerBefore {
+    from: Option<Owner>,
+}
+
+/// Of one kind or the other.
+#[derive(Deserialize)]
+struct Owner {
+    user: Option<Account>,
+    organization: Option<Login>,
+}
+
+/// An organisation, where events say less of it than of an account.
+#[derive(Deserialize)]
+struct Login {
+    login: String,
 }
 
 #[derive(Deserialize)]
@@ -298,7 +327,7 @@ impl Event {
             | What::Review { thread, .. }
             | What::ReviewComment { thread, .. } => Some(thread.number),
             What::CheckCompleted(check) => check.pull_request(),
-            What::InstallationChanged | What::Ping | What::Other => None,
+            What::InstallationChanged | What::Renamed { .. } | What::Ping | What::Other => None,
         }
     }
 
@@ -336,6 +365,7 @@ impl Payload {
             ("installation" | "installation_repositories" | "installation_target", _) => {
                 What::InstallationChanged
             }
+            ("repository", "renamed" | "transferred") => What::Renamed { from: self.name_before()? },
             ("issue_comment", "created") => {
                 What::Comment { thread: self.thread()?, comment: self.comment()?.0 }
             }
@@ -362,6 +392,21 @@ impl Payload {
             ("check_run", "completed") => What::CheckCompleted(self.check_run.take()?),
             _ => return None,
         })
+    }
+
+    /// What changed is told, not the whole.
+    fn name_before(&mut self) -> Option<RepositoryName> {
+        let now = &self.repository.as_ref()?.full_name;
+        let changes = self.changes.take()?;
+        let name = changes.repository.and_then(|repository| repository.name).map(|name| name.from);
+        let owner = changes.owner.and_then(|owner| owner.from).and_then(|from| {
+            from.user.map(|user| user.login).or(from.organization.map(|organisation| organisation.login))
+        });
+        if name.is_none() && owner.is_none() {
+            return None;
+        }
+        let (owner, name) = (owner.as_deref().unwrap_or(now.owner()), name.as_deref().unwrap_or(now.name()));
+        format!("{owner}/{name}").parse().ok()
     }
 
     fn thread(&mut self) -> Option<Thread> {
@@ -419,6 +464,30 @@ mod tests {
         let What::Comment { thread, comment } = event.what else { panic!("{event:?}") };
         assert_eq!((thread.title.as_str(), thread.body.as_str(), thread.is_pull()), ("Apples", "", false));
         assert_eq!((comment.author.as_str(), comment.before), ("ada", None));
+    }
+
+    #[test]
+    fn a_repository_with_another_name_or_owner_says_what_it_was_called() {
+        let from = |action: &str, changes: Value| match parse(
+            "repository",
+            json!({ "action": action, "changes": changes }),
+        )
+        .what
+        {
+            What::Renamed { from } => Some(from.to_string()),
+            _ => None,
+        };
+        let renamed = json!({ "repository": { "name": { "from": "garden" } } });
+        assert_eq!(from("renamed", renamed).as_deref(), Some("ada/garden"));
+        for owner in [
+            json!({ "user": { "id": 3, "login": "eve" } }),
+            json!({ "organization": { "id": 3, "login": "eve" } }),
+        ] {
+            let transferred = json!({ "owner": { "from": owner } });
+            assert_eq!(from("transferred", transferred).as_deref(), Some("eve/orchard"));
+        }
+        assert_eq!(from("transferred", json!({})), None);
+        assert_eq!(from("edited", json!({ "default_branch": { "from": "master" } })), None);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct Manifest {
     setup_on_update: bool,
     public: bool,
     default_permissions: Permissions,
-    default_events: [&'static str; 6],
+    default_events: [&'static str; 7],
 }
 
 #[derive(Debug, Serialize)]
@@ -72,6 +72,7 @@ impl Manifest {
                 "pull_request_review",
                 "pull_request_review_comment",
                 "check_run",
+                "repository",
             ],
         }
     }

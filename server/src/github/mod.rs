@@ -11,10 +11,10 @@ mod repository;
 pub mod signature;
 
 pub use app_auth::{AppInstallation, AppKey, InstallationToken, KeyError, Permissions};
-pub use branch::{BranchName, is_ref_name};
+pub use branch::{BranchName, is_ref_name, leads_to_pull_requests};
 pub use client::{
     Annotation, CheckRun, Client, Comment, Conclusion, GitHub, GitHubError, HookDelivery, NewPull, Pull,
-    PullState, RateLimit, Reacted, Said,
+    PullState, RateLimit, Reacted, Said, WebhookOf,
 };
 pub use oauth::{ExchangeError, GitHubAccount, OAuthClient};
 pub use repository::RepositoryName;

@@ -9,6 +9,7 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse, Redirect, Response},
 };
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,7 @@ use crate::{
     },
     github::{Client, ExchangeError, GitHubAccount, GitHubError},
     lifecycle::away,
+    seal::{Seal, SealError},
     secret,
 };
 
@@ -38,23 +40,30 @@ const PENDING: &str = "github_sign_in";
 /// How long somebody may take at GitHub.
 const GOOD_FOR: TimeDelta = TimeDelta::minutes(10);
 
-/// What must fit when the browser comes back.
+/// What is kept until the browser comes back: the verifier, encrypted so that only the state opens it, which the browser
+/// brings and which is kept nowhere.
 #[derive(Serialize, Deserialize)]
 struct Pending {
-    state: String,
-    verifier: SecretText,
+    verifier: String,
     expires_at: i64,
 }
 
-/// A secret that a session keeps.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct SecretText(SecretString);
-
-impl Serialize for SecretText {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.expose_secret())
+impl Pending {
+    fn new(seal: &Seal, state: &SecretString, verifier: &SecretString) -> Result<Self, SealError> {
+        let sealed = seal.seal(&belongs_to(state.expose_secret()), verifier)?;
+        let expires_at = (Utc::now() + GOOD_FOR).timestamp();
+        Ok(Self { verifier: URL_SAFE_NO_PAD.encode(sealed), expires_at })
     }
+
+    /// The verifier, where the state fits and it is not too late.
+    fn open(&self, seal: &Seal, state: &str) -> Option<SecretString> {
+        let sealed = URL_SAFE_NO_PAD.decode(&self.verifier).ok()?;
+        seal.read(&belongs_to(state), &sealed).ok().filter(|_| Utc::now().timestamp() <= self.expires_at)
+    }
+}
+
+fn belongs_to(state: &str) -> String {
+    format!("github_sign_in/{state}")
 }
 
 /// Why nobody came in, by the word that the page shows a text for.
@@ -145,11 +154,10 @@ pub(super) async fn begin(State(server): State<Arc<Server>>, session: Session) -
     if session::person(&session).await?.is_none() {
         session.set_expiry(Some(Expiry::OnInactivity(time::Duration::seconds(GOOD_FOR.num_seconds()))));
     }
-    let pending = Pending {
-        state: state.expose_secret().to_owned(),
-        verifier: SecretText(verifier),
-        expires_at: (Utc::now() + GOOD_FOR).timestamp(),
-    };
+    let pending = Pending::new(server.connection.seal(), &state, &verifier).map_err(|error| {
+        tracing::error!(%error, "a sign-in could not begin");
+        ApiError::Internal
+    })?;
     session.insert(PENDING, pending).await.map_err(session_failed)?;
     Ok(Redirect::to(address.as_str()).into_response())
 }
@@ -219,9 +227,8 @@ async fn account_of(
 ) -> Result<(GitHubAccount, Client), Stop> {
     let pending: Pending =
         pending.and_then(|pending| serde_json::from_value(pending).ok()).ok_or(Refusal::State)?;
-    if answer.state.as_deref() != Some(&pending.state) || pending.expires_at < Utc::now().timestamp() {
-        return Err(Refusal::State.into());
-    }
+    let state = answer.state.as_deref().unwrap_or_default();
+    let verifier = pending.open(server.connection.seal(), state).ok_or(Refusal::State)?;
     let code = match (answer.code, answer.error.as_deref()) {
         (_, Some("access_denied")) => return Err(Refusal::Denied.into()),
         (Some(code), None) => code,
@@ -229,7 +236,7 @@ async fn account_of(
     };
     let client = server.connection.oauth_client().await.map_err(connection_failed)?.ok_or(Refusal::Off)?;
     let github = server.connection.github();
-    let exchanged = github.exchange(&client, &redirect_address(server), &code, &pending.verifier.0).await;
+    let exchanged = github.exchange(&client, &redirect_address(server), &code, &verifier).await;
     let token = exchanged.map_err(|error| match error {
         ExchangeError::Refused(reason) => {
             tracing::warn!(reason, "GitHub did not accept a code");

@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use crate::{
     connection::{Connection, ConnectionError, Purpose},
-    github::RepositoryName,
+    github::{RepositoryName, leads_to_pull_requests},
 };
 
 /// What lets one git process into one repository. It is in that process's environment alone: on no command line, in no
@@ -63,27 +63,7 @@ impl Access {
     }
 }
 
-/// Whether somebody without any rights may have written what is checked out: the head of a pull request from a fork, which
-/// the repository has under `refs/pull/` alone. Git finds that without the `refs/`, too.
+/// Whether somebody without any rights may have written what is checked out.
 pub(super) fn is_strangers(job: &Job) -> bool {
     job.git_ref.as_deref().is_some_and(leads_to_pull_requests)
-}
-
-fn leads_to_pull_requests(name: &str) -> bool {
-    name.strip_prefix("refs/").unwrap_or(name).starts_with("pull/")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn heads_of_pull_requests_are_strangers_however_they_are_spelt() {
-        for name in ["refs/pull/7/head", "pull/7/head", "pull/7/merge"] {
-            assert!(leads_to_pull_requests(name), "{name}");
-        }
-        for name in ["main", "refs/heads/pull/7", "pulls/7"] {
-            assert!(!leads_to_pull_requests(name), "{name}");
-        }
-    }
 }

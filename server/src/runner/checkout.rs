@@ -22,6 +22,11 @@ pub enum CheckoutError {
     Empty(String),
     #[error("There is no branch, tag or commit `{git_ref}` in {repository}.")]
     UnknownRef { git_ref: String, repository: String },
+    #[error(
+        "`{git_ref}` is on no branch and under no tag of {repository}, so it may be anybody's. Push it to a branch first, or \
+         name the pull request as `refs/pull/NUMBER/head`, whose work is not pushed."
+    )]
+    Stray { git_ref: String, repository: String },
     #[error("The commit could not be checked out: {0}.")]
     Checkout(#[source] GitError),
     #[error("The runner's disk: {0}.")]
@@ -31,7 +36,7 @@ pub enum CheckoutError {
 impl CheckoutError {
     /// Trying again would find the same.
     pub(super) fn is_lasting(&self) -> bool {
-        matches!(self, Self::Empty(_) | Self::UnknownRef { .. })
+        matches!(self, Self::Empty(_) | Self::UnknownRef { .. } | Self::Stray { .. })
     }
 }
 
@@ -159,7 +164,7 @@ async fn resolve_first<'a>(
     for git_ref in refs {
         match resolve(mirror, remote, *git_ref).await {
             Ok(commit) => return Ok((commit, *git_ref)),
-            Err(error @ CheckoutError::UnknownRef { .. }) => last = error,
+            Err(error @ (CheckoutError::UnknownRef { .. } | CheckoutError::Stray { .. })) => last = error,
             Err(error) => return Err(error),
         }
     }
@@ -173,10 +178,27 @@ async fn resolve(mirror: &Path, remote: Remote<'_>, git_ref: Option<&str>) -> Re
     let Some(git_ref) = git_ref.filter(|name| *name != "HEAD") else {
         return commit(mirror, REMOTE_HEAD).await.ok_or_else(|| CheckoutError::Empty(repository.to_owned()));
     };
-    for name in [format!("refs/heads/{git_ref}"), format!("refs/tags/{git_ref}"), git_ref.to_owned()] {
+    for name in [format!("refs/heads/{git_ref}"), format!("refs/tags/{git_ref}")] {
         if let Some(commit) = commit(mirror, &name).await {
             return Ok(commit);
         }
+    }
+    let found = commit(mirror, git_ref).await;
+    if remote.access.is_some() {
+        // GitHub shares the objects of a repository and its forks, so a commit that it has by its id may be a stranger's.
+        return match found {
+            Some(commit) if is_published(mirror, &commit).await => Ok(commit),
+            Some(_) => {
+                Err(CheckoutError::Stray { git_ref: git_ref.to_owned(), repository: repository.to_owned() })
+            }
+            None => Err(CheckoutError::UnknownRef {
+                git_ref: git_ref.to_owned(),
+                repository: repository.to_owned(),
+            }),
+        };
+    }
+    if let Some(commit) = found {
+        return Ok(commit);
     }
     // A commit or a ref outside of branches and tags, such as `refs/pull/7/head`, is asked for by its name.
     let wanted = format!("+{git_ref}:refs/millrace/wanted");
@@ -197,6 +219,13 @@ async fn resolve(mirror: &Path, remote: Remote<'_>, git_ref: Option<&str>) -> Re
 async fn commit(mirror: &Path, name: &str) -> Option<String> {
     let name = format!("{name}^{{commit}}");
     git(mirror, &["rev-parse", "--verify", "--quiet", "--end-of-options", &name]).await.ok()
+}
+
+/// Whether a branch or a tag leads to the commit: only who may write has put it there.
+async fn is_published(mirror: &Path, commit: &str) -> bool {
+    let contains = format!("--contains={commit}");
+    let found = git(mirror, &["for-each-ref", "--count=1", &contains, "refs/heads", "refs/tags"]).await;
+    found.is_ok_and(|refs| !refs.is_empty())
 }
 
 async fn working_tree(mirror: &Path, repository: &str, commit: &str, target: &Path) -> Result<(), GitError> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use app::model::{ApiError, Job, JobState, Verdict};
+use app::model::{ApiError, Job, JobId, JobState, Verdict};
 
 use super::{Failure, Settled, Webhooks, judge::Case};
 use crate::{
@@ -36,7 +36,10 @@ impl Webhooks {
             Command::Help => self.help(),
             Command::Status => self.status(&jobs),
             Command::Cancel => self.cancel(&jobs).await?,
-            Command::Retry => self.retry(last.as_ref()).await?,
+            Command::Retry => match (first, &last) {
+                (Some(first), Some(last)) => return self.retry(case, thread, first, last).await,
+                _ => self.status(&[]),
+            },
         };
         self.reply(case, thread.number, &text).await?;
         let settled = Settled::new(Verdict::Answered, format!("It was answered: {}", first_line(&text)));
@@ -92,13 +95,24 @@ impl Webhooks {
         })
     }
 
-    async fn retry(&self, last: Option<&Job>) -> Result<String, Failure> {
-        let Some(job) = last else { return Ok(self.status(&[])) };
-        match self.lifecycle.retry(job.id).await {
-            Ok(_) => Ok(format!("Trying {} again.", self.link(job))),
-            Err(ApiError::Conflict(why)) => Ok(format!("{}: {why}", self.link(job))),
-            Err(error) => Err(error.into()),
+    /// One more try costs what a job costs, and is counted as one.
+    async fn retry(
+        &self,
+        case: &Case<'_>,
+        thread: &Thread,
+        first: JobId,
+        job: &Job,
+    ) -> Result<Settled, Failure> {
+        if let Some(settled) = self.guarded(case, first, thread.number).await? {
+            return Ok(settled);
         }
+        let (verdict, text) = match self.lifecycle.retry(job.id).await {
+            Ok(_) => (Verdict::Ran, format!("Trying {} again.", self.link(job))),
+            Err(ApiError::Conflict(why)) => (Verdict::Answered, format!("{}: {why}", self.link(job))),
+            Err(error) => return Err(error.into()),
+        };
+        self.reply(case, thread.number, &text).await?;
+        Ok(Settled::new(verdict, text).about(job.id))
     }
 
     fn link(&self, job: &Job) -> String {

@@ -200,7 +200,12 @@ impl Webhooks {
     }
 
     /// Whether there is too much going on in a conversation.
-    async fn guarded(&self, case: &Case<'_>, first: JobId, number: i64) -> Result<Option<Settled>, Failure> {
+    pub(super) async fn guarded(
+        &self,
+        case: &Case<'_>,
+        first: JobId,
+        number: i64,
+    ) -> Result<Option<Settled>, Failure> {
         let traffic = github_threads::traffic(self.lifecycle.db(), first).await?;
         let limit = self.config.github.jobs_per_thread_per_hour.get();
         let why = if traffic.within_hour >= limit {
@@ -277,13 +282,20 @@ impl Webhooks {
         }
         let client = self.reader(case).await?;
         let thread_number = github_threads::number_of(db, case.repository, first).await?;
-        if let Some(number) = check.pull_request() {
-            let pull = client.pull_state(case.repository, number).await?;
-            if pull.state != "open" || pull.branches.head.sha != check.head_sha {
-                return not_for_us(
-                    "The pull request is closed, or has newer commits than the one that was checked.",
-                );
+        let is_latest = match check.pull_request() {
+            Some(number) => {
+                let pull = client.pull_state(case.repository, number).await?;
+                pull.state == "open" && pull.branches.head.sha == check.head_sha
             }
+            None => {
+                let head = client.branch_head(case.repository, branch).await?;
+                head.as_deref() == Some(check.head_sha.as_str())
+            }
+        };
+        if !is_latest {
+            return not_for_us(
+                "The pull request is closed, or the branch has newer commits than the one that was checked.",
+            );
         }
         let number = check.pull_request().or(thread_number);
         let (rounds, traffic) = (self.config.github.check_rounds, github_threads::traffic(db, first).await?);

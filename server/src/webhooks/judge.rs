@@ -10,7 +10,10 @@ use super::{
 use crate::{
     answers,
     connection::{ConnectionError, Purpose},
-    db::deliveries::{self, Claimed},
+    db::{
+        deliveries::{self, Claimed},
+        github_threads,
+    },
     github::{
         RepositoryName,
         event::{Account, Event, What},
@@ -39,6 +42,9 @@ impl Webhooks {
         if let What::InstallationChanged = event.what {
             self.connection.refresh_installations().await?;
             return Ok(Some(Settled::new(Verdict::Answered, "The list of repositories was renewed.")));
+        }
+        if let (What::Renamed { from }, Some(repository)) = (&event.what, &event.repository) {
+            return self.renamed(from, &repository.full_name).await.map(Some);
         }
         let settings = &self.config.github;
         let names = Names { mention: &settings.mention, label: &settings.label, login: "" };
@@ -92,6 +98,16 @@ impl Webhooks {
         }
     }
 
+    /// The repository has another name now, and keeps its conversations.
+    async fn renamed(&self, from: &RepositoryName, to: &RepositoryName) -> Result<Settled, Failure> {
+        let (old, new) = (self.connection.address_of(from), self.connection.address_of(to));
+        github_threads::rename(self.lifecycle.db(), (from, &old), (to, &new)).await?;
+        if self.connection.as_app().await?.is_some() {
+            self.connection.refresh_installations().await?;
+        }
+        Ok(Settled::new(Verdict::Answered, format!("What is known of {from} is known of {to} now.")))
+    }
+
     /// Why this sender may not ask for anything: GitHub's word on what they may do in the repository decides, and nothing
     /// that the event says of them.
     async fn refused(&self, case: &Case<'_>) -> Result<Option<Settled>, Failure> {
@@ -111,15 +127,14 @@ impl Webhooks {
         {
             return Ok(Some(refused));
         }
-        let client = self.connection.client(case.repository, Purpose::Read).await?;
-        let may = match self.permissions.may_write(&client, case.repository, login).await {
+        let may = match self.connection.may_write(case.repository, login).await {
             Ok(may) => may,
-            Err(error) if error.may_pass() => return Err(error.into()),
-            Err(error) => {
+            Err(ConnectionError::GitHub(error)) if !error.may_pass() => {
                 let why =
                     format!("GitHub does not say whether {login} may write to {}: {error}.", case.repository);
                 return Ok(Some(Settled::new(Verdict::NotAllowed, why)));
             }
+            Err(error) => return Err(error.into()),
         };
         if may {
             return Ok(None);

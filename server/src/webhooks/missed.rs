@@ -8,83 +8,144 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::failure::Failure;
-use crate::{connection::Connection, db::deliveries, github::HookDelivery, lifecycle::Lifecycle};
+use crate::{
+    config::Config,
+    connection::Connection,
+    db::deliveries,
+    github::{Client, GitHubError, HookDelivery, RepositoryName, WebhookOf},
+    lifecycle::Lifecycle,
+};
 
 const EVERY: Duration = Duration::from_secs(300);
-/// How soon to see whether an App is there now, which costs nothing.
+/// How soon to see whether Millrace is connected now, which costs nothing.
 const SOON: Duration = Duration::from_secs(5);
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 /// GitHub sends again what is at most three days old.
 const FIRST_LOOK: TimeDelta = TimeDelta::days(3);
 /// A look begins this long before the last one: what was on its way then has failed meanwhile, or not.
 const OVERLAP: TimeDelta = TimeDelta::minutes(15);
+/// How often a delivery is asked for. What does not arrive then fails for another reason than that nobody was there.
+const TIMES: usize = 5;
+/// How many repositories with webhooks of their own are looked at: each costs requests at every look.
+const REPOSITORIES: i64 = 50;
 
-/// Looks at once, and every five minutes until `stop`; sooner where there is no App yet, or GitHub is away.
-pub(super) async fn watch(lifecycle: &Lifecycle, connection: &Connection, stop: &CancellationToken) {
-    let mut since = Utc::now() - FIRST_LOOK;
-    loop {
-        let now = Utc::now();
-        let looked = tokio::select! {
-            looked = look(lifecycle, connection, since) => looked,
-            () = stop.cancelled() => return,
-        };
-        let pause = match looked {
-            // Where nothing was seen, the next look begins where this one began.
-            Ok(None) => SOON,
-            Ok(Some(asked)) => {
-                since = now - OVERLAP;
-                if asked > 0 {
-                    tracing::info!(asked, "GitHub was asked to deliver again what had not arrived");
+/// Looks at what GitHub tried to deliver.
+pub(super) struct Watch<'a> {
+    lifecycle: &'a Lifecycle,
+    connection: &'a Connection,
+    config: &'a Config,
+    /// Until when each webhook was looked at.
+    looked: HashMap<WebhookOf, DateTime<Utc>>,
+    /// How often what is still missing was asked for: a look does not reach back to all tries.
+    asked: HashMap<Uuid, usize>,
+}
+
+impl<'a> Watch<'a> {
+    pub fn new(lifecycle: &'a Lifecycle, connection: &'a Connection, config: &'a Config) -> Self {
+        Self { lifecycle, connection, config, looked: HashMap::new(), asked: HashMap::new() }
+    }
+
+    /// Looks at once, and every five minutes until `stop`; sooner where there is no connection yet, or GitHub is away.
+    pub async fn run(mut self, stop: &CancellationToken) {
+        loop {
+            let looked = tokio::select! {
+                looked = self.look() => looked,
+                () = stop.cancelled() => return,
+            };
+            let pause = match looked {
+                Ok(None) => SOON,
+                Ok(Some(asked)) => {
+                    if asked > 0 {
+                        tracing::info!(asked, "GitHub was asked to deliver again what had not arrived");
+                    }
+                    EVERY
                 }
-                EVERY
+                Err(error) => {
+                    tracing::warn!(?error, "what was missed is looked for later");
+                    AFTER_FAILURE
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => return,
             }
-            Err(error) => {
-                tracing::warn!(?error, "what was missed is looked for later");
-                AFTER_FAILURE
-            }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = stop.cancelled() => return,
         }
     }
+
+    /// Asks for what has not arrived; returns how much that is, or nothing where Millrace is not connected.
+    async fn look(&mut self) -> Result<Option<usize>, Failure> {
+        let (client, webhooks) = match self.connection.as_app().await? {
+            Some(client) => (client, vec![WebhookOf::App]),
+            None => {
+                let Some(client) = self.connection.with_given_token() else { return Ok(None) };
+                let webhooks = self.made_by_hand(&client).await?;
+                (client, webhooks)
+            }
+        };
+        let mut asked = 0;
+        for webhook in webhooks {
+            asked += self.look_at(&client, webhook).await?;
+        }
+        Ok(Some(asked))
+    }
+
+    /// The webhooks of those repositories that have told something, as far as the token may see them.
+    async fn made_by_hand(&self, client: &Client) -> Result<Vec<WebhookOf>, Failure> {
+        let address = format!("{}/webhooks/github", self.config.server.public_address());
+        let mut webhooks = Vec::new();
+        for name in deliveries::repositories(self.lifecycle.db(), REPOSITORIES).await? {
+            let Ok(repository) = name.parse::<RepositoryName>() else { continue };
+            match client.webhooks_to(&repository, &address).await {
+                Ok(found) => webhooks.extend(found),
+                Err(error) if error.may_pass() => return Err(error.into()),
+                Err(error) => {
+                    tracing::debug!(%repository, %error, "the token may not see the repository's webhooks");
+                }
+            }
+        }
+        Ok(webhooks)
+    }
+
+    async fn look_at(&mut self, client: &Client, webhook: WebhookOf) -> Result<usize, Failure> {
+        let now = Utc::now();
+        let since = self.looked.get(&webhook).map_or(now - FIRST_LOOK, |before| *before - OVERLAP);
+        let missing = never_arrived(client.hook_deliveries(&webhook, since).await?, &self.asked);
+        let ids: Vec<Uuid> = missing.iter().map(|delivery| delivery.guid).collect();
+        let known = deliveries::known(self.lifecycle.db(), &ids).await?;
+        let mut asked = 0;
+        for delivery in missing.iter().filter(|delivery| !known.contains(&delivery.guid)) {
+            match client.deliver_again(&webhook, delivery).await {
+                Ok(()) => asked += 1,
+                // Where nothing more was asked for, the next look begins where this one began.
+                Err(error) if error.may_pass() => return Err(error.into()),
+                Err(error) => refused(delivery, &error),
+            }
+            *self.asked.entry(delivery.guid).or_default() += 1;
+        }
+        self.looked.insert(webhook, now);
+        Ok(asked)
+    }
 }
 
-/// Asks for what has not arrived since then; returns how much that is, or nothing without an App.
-async fn look(
-    lifecycle: &Lifecycle,
-    connection: &Connection,
-    since: DateTime<Utc>,
-) -> Result<Option<usize>, Failure> {
-    let Some(client) = connection.as_app().await? else { return Ok(None) };
-    let failed = never_arrived(client.hook_deliveries(since).await?);
-    if failed.is_empty() {
-        return Ok(Some(0));
-    }
-    let ids: Vec<Uuid> = failed.iter().map(|delivery| delivery.guid).collect();
-    let known = deliveries::known(lifecycle.db(), &ids).await?;
-    let missed: Vec<&HookDelivery> =
-        failed.iter().filter(|delivery| !known.contains(&delivery.guid)).collect();
-    for delivery in &missed {
-        client.deliver_again(delivery).await?;
-    }
-    Ok(Some(missed.len()))
+fn refused(delivery: &HookDelivery, error: &GitHubError) {
+    tracing::warn!(delivery.id = %delivery.guid, %error, "GitHub does not deliver again");
 }
 
-/// Those of which no try arrived and which nobody asked for again, the oldest first: once is enough, because what fails then
-/// fails for another reason than that nobody was there.
-fn never_arrived(tries: Vec<HookDelivery>) -> Vec<HookDelivery> {
+/// The last try of those that never arrived and were not asked for too often, the oldest first.
+fn never_arrived(tries: Vec<HookDelivery>, asked: &HashMap<Uuid, usize>) -> Vec<HookDelivery> {
     let mut by_id: HashMap<Uuid, Vec<HookDelivery>> = HashMap::new();
     for delivery in tries {
         by_id.entry(delivery.guid).or_default().push(delivery);
     }
-    let is_missed = |tries: &Vec<HookDelivery>| {
-        tries.iter().all(|delivery| !delivery.has_arrived() && !delivery.redelivery)
+    let is_missing = |tries: &Vec<HookDelivery>| {
+        let again = tries.iter().filter(|delivery| delivery.redelivery).count();
+        let asked = tries.first().and_then(|delivery| asked.get(&delivery.guid)).copied().unwrap_or_default();
+        tries.iter().all(|delivery| !delivery.has_arrived()) && again.max(asked) < TIMES
     };
-    let mut missed: Vec<HookDelivery> =
-        by_id.into_values().filter(is_missed).filter_map(|mut tries| tries.pop()).collect();
-    missed.sort_by_key(|delivery| (delivery.delivered_at, delivery.id));
-    missed
+    let mut missing: Vec<HookDelivery> =
+        by_id.into_values().filter(is_missing).filter_map(|mut tries| tries.pop()).collect();
+    missing.sort_by_key(|delivery| (delivery.delivered_at, delivery.id));
+    missing
 }
 
 #[cfg(test)]
@@ -95,8 +156,15 @@ mod tests {
         HookDelivery { id: 1, guid: Uuid::from_u128(guid), delivered_at: Utc::now(), redelivery, status_code }
     }
 
+    fn missing(tries: Vec<HookDelivery>, asked: &HashMap<Uuid, usize>) -> Vec<u128> {
+        let mut ids: Vec<u128> =
+            never_arrived(tries, asked).iter().map(|delivery| delivery.guid.as_u128()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     #[test]
-    fn only_what_failed_once_is_asked_for() {
+    fn what_no_try_brought_is_asked_for_and_what_failed_again_once_more() {
         let tries = vec![
             delivery(1, 502, false),
             delivery(2, 202, false),
@@ -105,7 +173,15 @@ mod tests {
             delivery(4, 502, false),
             delivery(4, 502, true),
         ];
-        let ids: Vec<u128> = never_arrived(tries).iter().map(|delivery| delivery.guid.as_u128()).collect();
-        assert_eq!(ids, [1]);
+        assert_eq!(missing(tries, &HashMap::new()), [1, 4]);
+    }
+
+    #[test]
+    fn nothing_is_asked_for_again_and_again() {
+        let mut tries = vec![delivery(1, 502, false), delivery(2, 502, false), delivery(3, 502, true)];
+        tries.extend((0..TIMES).map(|_| delivery(1, 502, true)));
+        // The look before has seen other tries of it.
+        let asked = HashMap::from([(Uuid::from_u128(3), TIMES)]);
+        assert_eq!(missing(tries, &asked), [2]);
     }
 }

@@ -9,7 +9,6 @@ mod instructions;
 mod job;
 mod judge;
 mod missed;
-mod permissions;
 mod prompt;
 mod wish;
 
@@ -23,7 +22,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{failure::Failure, permissions::Permissions};
+use self::failure::Failure;
 use crate::{
     config::Config,
     connection::Connection,
@@ -51,7 +50,6 @@ pub struct Webhooks {
     config: Arc<Config>,
     connection: Connection,
     rules: RequestRules,
-    permissions: Permissions,
 }
 
 /// What came of a delivery, where it is not a job.
@@ -77,12 +75,13 @@ impl Settled {
 impl Webhooks {
     pub fn new(config: Arc<Config>, lifecycle: Lifecycle, connection: Connection) -> Arc<Self> {
         let rules = RequestRules::new(&config);
-        Arc::new(Self { lifecycle, config, connection, rules, permissions: Permissions::default() })
+        Arc::new(Self { lifecycle, config, connection, rules })
     }
 
     /// Works on what comes, and has GitHub deliver again what did not, until `stop`.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        tokio::join!(self.work(&stop), missed::watch(&self.lifecycle, &self.connection, &stop));
+        let watch = missed::Watch::new(&self.lifecycle, &self.connection, &self.config);
+        tokio::join!(self.work(&stop), watch.run(&stop));
     }
 
     async fn work(self: &Arc<Self>, stop: &CancellationToken) {

@@ -94,7 +94,7 @@ pub(super) fn wish<'a>(event: &'a Event, names: Names<'_>) -> Wish<'a> {
         What::CheckCompleted(_) => Wish::Nothing("The check did not fail.".to_owned()),
         What::Closed(_) => Wish::Nothing("Nothing is to be done when a pull request is closed.".to_owned()),
         What::Ping => Wish::Nothing("GitHub says that the webhook works.".to_owned()),
-        What::InstallationChanged | What::Other => {
+        What::InstallationChanged | What::Renamed { .. } | What::Other => {
             Wish::Nothing("Millrace does nothing for events of this kind.".to_owned())
         }
     }

@@ -156,6 +156,12 @@ async fn the_way_back_from_making_an_app_works_once_and_for_the_owner_who_began_
     let mut owner = Browser::signed_in(app, "owner").await;
     let mut second = Browser::signed_in(app, "second").await;
     let back = story.create_app(&owner, None).await;
+    let state = back.split("state=").nth(1).unwrap().split('&').next().unwrap();
+    let kept: String = sqlx::query_scalar("SELECT string_agg(data::text, '') FROM sessions")
+        .fetch_one(app.db())
+        .await
+        .unwrap();
+    assert!(kept.contains("github_app") && !kept.contains(state), "{kept}");
 
     assert_eq!(location(&Browser::new(app).visit(&back).await), "/sign-in");
     assert_eq!(location(&second.visit(&back).await), "/settings?github=app_state");

@@ -1,10 +1,13 @@
 //! Signing in with GitHub: who comes in, who does not, and what they are told.
 
 use app::model::Role;
-use millrace::db::people;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use millrace::{db::people, seal::Seal};
 use millrace_fake_github::FakeGitHub;
-use reqwest::StatusCode;
-use serde_json::json;
+use reqwest::{StatusCode, Url};
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::harness::{App, Browser, location, visitor};
 
@@ -28,6 +31,12 @@ async fn who(app: &App, browser: &Browser<'_>) -> Option<(String, String)> {
 
 fn some(login: &str, role: &str) -> Option<(String, String)> {
     Some((login.to_owned(), role.to_owned()))
+}
+
+/// The state in an address on the way to GitHub or back.
+fn state_of(address: &str) -> String {
+    let address = Url::parse(address).unwrap();
+    address.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned()
 }
 
 #[tokio::test]
@@ -181,16 +190,44 @@ async fn github_refuses_another_verifier_and_a_code_of_somebody_elses_making() {
     let app = visitor::with_sign_in(&github, "ada").await;
     let mut browser = Browser::new(&app);
     let back = browser.leave_for_github(Some("ada")).await;
-    sqlx::query("UPDATE sessions SET data = jsonb_set(data, '{github_sign_in,verifier}', '\"another\"')")
-        .execute(app.db())
-        .await
+    let sealed = Seal::open(&app.config.server)
+        .unwrap()
+        .seal(&format!("github_sign_in/{}", state_of(&back)), &"another".into())
         .unwrap();
+    sqlx::query(
+        "UPDATE sessions SET data = jsonb_set(data, '{github_sign_in,verifier}', to_jsonb($1::text))",
+    )
+    .bind(URL_SAFE_NO_PAD.encode(sealed))
+    .execute(app.db())
+    .await
+    .unwrap();
     assert_eq!(location(&browser.visit(&back).await), "/sign-in?error=github_refused");
 
     let back = browser.leave_for_github(Some("ada")).await;
     let forged = back.replace("code=", "code=0");
     assert_eq!(location(&browser.visit(&forged).await), "/sign-in?error=github_refused");
     assert_eq!(who(&app, &browser).await, None);
+}
+
+#[tokio::test]
+async fn neither_the_state_nor_the_verifier_can_be_read_in_the_database() {
+    let github = github().await;
+    let app = visitor::with_sign_in(&github, "ada").await;
+    let mut browser = Browser::new(&app);
+    let address = location(&browser.visit("/auth/github").await).to_owned();
+
+    let data: Value = sqlx::query_scalar("SELECT data FROM sessions").fetch_one(app.db()).await.unwrap();
+
+    let state = state_of(&address);
+    assert!(!data.to_string().contains(&state), "{data}");
+    // What is kept is the verifier, for whoever has the key and the state.
+    let sealed = data["github_sign_in"]["verifier"].as_str().unwrap();
+    let sealed = URL_SAFE_NO_PAD.decode(sealed).unwrap();
+    let seal = Seal::open(&app.config.server).unwrap();
+    let verifier = seal.read(&format!("github_sign_in/{state}"), &sealed).unwrap();
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose_secret()));
+    assert!(address.contains(&format!("code_challenge={challenge}")), "{address}");
+    assert!(seal.read("github_sign_in/another", &sealed).is_err());
 }
 
 #[tokio::test]
@@ -365,5 +402,5 @@ async fn guessing_is_not_worth_while() {
 
 async fn github_id(app: &App, github: &FakeGitHub, login: &str) -> i64 {
     let user = app.http.get(format!("{}/api/v3/users/{login}", github.url())).send().await.unwrap();
-    user.json::<serde_json::Value>().await.unwrap()["id"].as_i64().unwrap()
+    user.json::<Value>().await.unwrap()["id"].as_i64().unwrap()
 }

@@ -52,6 +52,7 @@ impl Default for App {
             "pull_request_review",
             "pull_request_review_comment",
             "push",
+            "repository",
         ];
         Self {
             id: 0,

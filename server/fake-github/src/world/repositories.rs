@@ -6,11 +6,13 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
-use super::{AccountKind, CheckRun, Outcome, Role, State, Thread};
+use super::{AccountKind, CheckRun, Event, Outcome, Role, State, Thread, Token};
 use crate::{
     git::{self, Change},
     refusal::Refusal,
+    webhooks::HookOwner,
 };
 
 #[derive(Clone, Debug)]
@@ -93,6 +95,50 @@ impl State {
             self.insert_repository(owner, &name, Some(parent));
         }
         Ok(fork)
+    }
+
+    /// What names it elsewhere follows; the old name leads nowhere.
+    pub fn rename_repository(&mut self, full_name: &str, name: &str, by: &str) -> Outcome<()> {
+        let old = self.repository(full_name)?.full_name();
+        let mut repository = self.repositories.remove(&old.to_lowercase()).ok_or_else(Refusal::not_found)?;
+        let old_name = std::mem::replace(&mut repository.name, name.to_owned());
+        let new = repository.full_name();
+        std::fs::rename(self.bare(&old), self.bare(&new))
+            .map_err(|error| Refusal::unprocessable(&format!("The repository does not move: {error}")))?;
+        self.repositories.insert(new.to_lowercase(), repository);
+        let follow = |named: &mut String| {
+            if named.eq_ignore_ascii_case(&old) {
+                named.clone_from(&new);
+            }
+        };
+        for repository in self.repositories.values_mut() {
+            repository.fork_of.iter_mut().for_each(follow);
+            let pulls = repository.threads.values_mut().filter_map(|thread| thread.pull.as_mut());
+            pulls.for_each(|pull| follow(&mut pull.head_repository));
+        }
+        let installed = self.installations.iter_mut().map(|found| &mut found.repositories);
+        let tokens = self.tokens.values_mut().filter_map(|token| match token {
+            Token::Installation(token) => Some(&mut token.repositories),
+            Token::User { .. } => None,
+        });
+        for names in installed.chain(tokens) {
+            if names.remove(&old) {
+                names.insert(new.clone());
+            }
+        }
+        for delivery in &mut self.deliveries {
+            if let HookOwner::Repository { repository, .. } = &mut delivery.owner {
+                follow(repository);
+            }
+        }
+        self.fire(Event {
+            name: "repository",
+            action: Some("renamed"),
+            repository: Some(&new),
+            sender: by,
+            payload: json!({ "changes": { "repository": { "name": { "from": old_name } } } }),
+        });
+        Ok(())
     }
 
     fn insert_repository(&mut self, owner: &str, name: &str, fork_of: Option<String>) {

@@ -50,6 +50,12 @@ impl World {
         arranged(self.lock().add_repository(full_name));
     }
 
+    /// Gives it another name, with the same owner.
+    #[track_caller]
+    pub fn rename_repository(&self, full_name: &str, name: &str, by: &str) {
+        arranged(self.lock().rename_repository(full_name, name, by));
+    }
+
     #[track_caller]
     pub fn make_private(&self, repository: &str) {
         arranged(self.lock().repository_mut(repository)).private = true;

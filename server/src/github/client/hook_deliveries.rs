@@ -1,13 +1,47 @@
-//! What GitHub tried to deliver to the App's webhook.
+//! What GitHub tried to deliver to a webhook: the App's, or one of a repository's own.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{Client, GitHubError};
+use crate::github::RepositoryName;
 
 /// The most pages that one look reads.
 const PAGES: usize = 20;
+
+/// Whose webhook it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum WebhookOf {
+    /// The App that asks.
+    App,
+    /// One that somebody has made by hand, by its number. Only an administrator of the repository may look at it.
+    Repository { name: RepositoryName, number: i64 },
+}
+
+impl WebhookOf {
+    fn deliveries(&self) -> String {
+        match self {
+            Self::App => "/app/hook/deliveries".to_owned(),
+            Self::Repository { name, number } => format!("/repos/{name}/hooks/{number}/deliveries"),
+        }
+    }
+}
+
+/// A webhook of a repository.
+#[derive(Deserialize)]
+struct Webhook {
+    id: i64,
+    active: bool,
+    config: WebhookConfig,
+}
+
+#[derive(Deserialize)]
+struct WebhookConfig {
+    /// Services of long ago have none.
+    #[serde(default)]
+    url: String,
+}
 
 /// One try of a delivery.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,9 +66,25 @@ impl HookDelivery {
 }
 
 impl Client {
+    /// The webhooks of a repository that lead to this address.
+    pub async fn webhooks_to(
+        &self,
+        repository: &RepositoryName,
+        address: &str,
+    ) -> Result<Vec<WebhookOf>, GitHubError> {
+        let all: Vec<Webhook> = self.get_all(&format!("/repos/{repository}/hooks")).await?;
+        let leads_here = |webhook: &Webhook| webhook.active && webhook.config.url == address;
+        let of = |webhook: Webhook| WebhookOf::Repository { name: repository.clone(), number: webhook.id };
+        Ok(all.into_iter().filter(leads_here).map(of).collect())
+    }
+
     /// What was tried since then, the latest first.
-    pub async fn hook_deliveries(&self, since: DateTime<Utc>) -> Result<Vec<HookDelivery>, GitHubError> {
-        let mut path = Some("/app/hook/deliveries?per_page=100".to_owned());
+    pub async fn hook_deliveries(
+        &self,
+        of: &WebhookOf,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<HookDelivery>, GitHubError> {
+        let mut path = Some(format!("{}?per_page=100", of.deliveries()));
         let mut all: Vec<HookDelivery> = Vec::new();
         for _ in 0..PAGES {
             let Some(next) = path else { break };
@@ -47,8 +97,8 @@ impl Client {
     }
 
     /// Has it delivered again.
-    pub async fn deliver_again(&self, delivery: &HookDelivery) -> Result<(), GitHubError> {
-        let path = format!("/app/hook/deliveries/{}/attempts", delivery.id);
+    pub async fn deliver_again(&self, of: &WebhookOf, delivery: &HookDelivery) -> Result<(), GitHubError> {
+        let path = format!("{}/{}/attempts", of.deliveries(), delivery.id);
         self.post::<serde::de::IgnoredAny>(&path, &serde_json::json!({})).await.map(drop)
     }
 }

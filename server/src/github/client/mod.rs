@@ -24,7 +24,7 @@ use self::kept::Kept;
 pub use self::{
     checks::{CheckRun, Conclusion},
     error::GitHubError,
-    hook_deliveries::HookDelivery,
+    hook_deliveries::{HookDelivery, WebhookOf},
     issues::{Comment, Reacted},
     kept::RateLimit,
     pulls::{NewPull, Pull},
@@ -97,10 +97,11 @@ impl GitHub {
     }
 }
 
-/// github.com has a host of its own for it, every other GitHub a path.
+/// github.com and the tenants of GitHub Enterprise Cloud, `NAME.ghe.com`, have a host of its own for it; an Enterprise Server
+/// has a path.
 fn api_address(web: &Url) -> Url {
     let address = match web.host_str() {
-        Some("github.com") => "https://api.github.com".to_owned(),
+        Some(host) if host == "github.com" || host.ends_with(".ghe.com") => format!("https://api.{host}"),
         _ => format!("{}/api/v3", web.as_str().trim_end_matches('/')),
     };
     Url::parse(&address).unwrap_or_else(|_| web.clone())
@@ -298,7 +299,9 @@ mod tests {
     fn the_api_is_where_each_github_has_it() {
         let api = |web: &str| api_address(&Url::parse(web).unwrap()).to_string();
         assert_eq!(api("https://github.com"), "https://api.github.com/");
+        assert_eq!(api("https://octo.ghe.com"), "https://api.octo.ghe.com/");
         assert_eq!(api("https://git.example.com/"), "https://git.example.com/api/v3");
+        assert_eq!(api("https://example-ghe.com"), "https://example-ghe.com/api/v3");
         assert_eq!(api("http://127.0.0.1:7180"), "http://127.0.0.1:7180/api/v3");
     }
 

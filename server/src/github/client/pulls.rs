@@ -1,6 +1,6 @@
 //! Pull requests.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use super::{Client, GitHubError};
@@ -22,6 +22,19 @@ pub struct NewPull<'a> {
     pub draft: bool,
 }
 
+/// A branch's name may have several parts.
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/');
+
+#[derive(Deserialize)]
+struct Branch {
+    commit: Tip,
+}
+
+#[derive(Deserialize)]
+struct Tip {
+    sha: String,
+}
+
 #[derive(Deserialize)]
 struct Repository {
     default_branch: String,
@@ -38,6 +51,20 @@ impl Client {
         let path = format!("/repos/{repository}/pulls?state=open&head={owner}:{branch}");
         let found: Vec<Pull> = self.get(&path).await?;
         Ok(found.into_iter().next())
+    }
+
+    /// The commit that a branch points to; none where it is gone.
+    pub async fn branch_head(
+        &self,
+        repository: &RepositoryName,
+        branch: &str,
+    ) -> Result<Option<String>, GitHubError> {
+        let branch = utf8_percent_encode(branch, IN_PATH);
+        match self.get::<Branch>(&format!("/repos/{repository}/branches/{branch}")).await {
+            Ok(Branch { commit }) => Ok(Some(commit.sha)),
+            Err(GitHubError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     pub async fn open_pull(

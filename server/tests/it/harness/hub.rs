@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use app::model::{Delivery, DeliveryPage, JobDetail, Verdict};
 use millrace::{
+    config::Forks,
     db::github_app::{self, AppRow},
     github::signature,
     seal::Seal,
@@ -14,15 +15,17 @@ use reqwest::Response;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use url::Url;
 use uuid::Uuid;
 
-use super::{App, eventually};
+use super::{App, eventually, until};
 
 /// The repository that everything happens in. Ada owns it.
 pub const ORCHARD: &str = "ada/orchard";
 const SECRET: &str = "a webhook's secret";
-/// Millrace's own account.
-const OWN: &str = "mill";
+/// Millrace's own account, and what it has from there.
+pub const OWN: &str = "mill";
+pub const TOKEN: &str = "a token of mill's";
 
 pub struct Hub {
     pub app: App,
@@ -42,19 +45,38 @@ impl Hub {
         hub
     }
 
+    /// With an agent `mine` that is a shell script, which works for whoever names no other one.
+    pub async fn with_agent(script: &str, forks: Forks) -> Self {
+        let github = FakeGitHub::start(None).await.unwrap();
+        let url: Url = github.url().parse().unwrap();
+        let app = App::with_agent(script, move |config| {
+            config.agents.default = "mine".to_owned();
+            config.github.url = url.clone();
+            config.github.token = TOKEN.into();
+            config.github.webhook_secret = SECRET.into();
+            config.github.forks = forks;
+        });
+        let mut hub = Self::between(app.await, github);
+        hub.work();
+        hub
+    }
+
     /// Where nobody works on deliveries yet.
     pub async fn idle(settings: &[(&str, &str)]) -> Self {
         let github = FakeGitHub::start(None).await.unwrap();
         let url = github.url();
         let own = [
             ("MILLRACE_GITHUB__URL", url.as_str()),
-            ("MILLRACE_GITHUB__TOKEN", "a token"),
+            ("MILLRACE_GITHUB__TOKEN", TOKEN),
             ("MILLRACE_GITHUB__WEBHOOK_SECRET", SECRET),
             ("MILLRACE_AGENTS__DEFAULT", "demo"),
             ("MILLRACE_LIMITS__FAILED_SIGN_INS_PER_MINUTE", "100000"),
         ];
         let settings: Vec<_> = own.into_iter().chain(settings.iter().copied()).collect();
-        let app = App::with(&settings).await;
+        Self::between(App::with(&settings).await, github)
+    }
+
+    fn between(app: App, github: FakeGitHub) -> Self {
         let world = github.world();
         for login in ["ada", "grace", "eve", OWN] {
             world.add_user(login);
@@ -62,7 +84,7 @@ impl Hub {
         world.add_repository(ORCHARD);
         world.set_permission(ORCHARD, "grace", "write");
         world.set_permission(ORCHARD, OWN, "write");
-        world.add_token(OWN, "a token");
+        world.add_token(OWN, TOKEN);
         world.add_plain_webhook(ORCHARD, &app.url("/webhooks/github"), SECRET);
         Self { app, github, working: None }
     }
@@ -91,6 +113,8 @@ impl Hub {
         let row = AppRow { url, app_id, name: slug.clone(), slug, html_url, client_id, sealed };
         assert!(github_app::insert(self.app.db(), &row).await.unwrap());
         self.world().install_app(app_id, &[ORCHARD]);
+        // What was known before is believed for a moment.
+        until("the App is known", async || self.app.connection.as_app().await.unwrap().is_some()).await;
     }
 
     pub fn world(&self) -> &World {
@@ -166,6 +190,24 @@ impl Hub {
         all.into_iter().filter(|one| one.event == event).filter_map(|one| one.verdict).collect()
     }
 
+    /// The latest delivery of an event, which waits for another try.
+    pub async fn put_off(&self, event: &str) -> Delivery {
+        self.world().settled().await;
+        eventually("the delivery is put off", async || {
+            let found = self.deliveries().await.into_iter().find(|delivery| delivery.event == event)?;
+            (found.verdict.is_none() && found.detail.is_some()).then_some(found)
+        })
+        .await
+    }
+
+    /// Lets deliveries that wait for another try be at their last one, at once.
+    pub async fn try_for_the_last_time(&self) {
+        sqlx::query("UPDATE deliveries SET in_a_row = 8, due_at = now() WHERE verdict IS NULL")
+            .execute(self.app.db())
+            .await
+            .unwrap();
+    }
+
     // Jobs
 
     pub async fn job_of(&self, delivery: &Delivery) -> JobDetail {
@@ -176,6 +218,12 @@ impl Hub {
     /// How many jobs there are.
     pub async fn jobs(&self) -> usize {
         self.app.get_json("/api/jobs?limit=200").await["jobs"].as_array().unwrap().len()
+    }
+
+    /// How often GitHub was asked this.
+    pub fn asked(&self, method: &str, end: &str) -> usize {
+        let requests = self.world().requests();
+        requests.iter().filter(|request| request.method == method && request.path.ends_with(end)).count()
     }
 
     /// What Millrace wrote in a thread.

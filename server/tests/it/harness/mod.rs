@@ -18,7 +18,7 @@ pub use self::{
     application::App,
     browser::{Browser, location},
     ghost::Ghost,
-    hub::{Hub, ORCHARD},
+    hub::{Hub, ORCHARD, OWN, TOKEN},
     own::{OwnPostgres, OwnRedis},
     process::{Process, Said, children_with, is_alive, millrace, runs},
     proxy::Proxy,

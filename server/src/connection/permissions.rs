@@ -1,4 +1,4 @@
-//! Who may ask for jobs: whoever may push to the repository, by GitHub's own word, which is kept for a moment.
+//! Who may use a repository: whoever may push to it, by GitHub's own word, which is kept for a moment.
 
 use std::{
     collections::HashMap,
@@ -6,7 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::github::{Client, GitHubError, RepositoryName};
+use super::{Connection, ConnectionError, Purpose};
+use crate::github::RepositoryName;
 
 /// How long an answer holds.
 const KEPT_FOR: Duration = Duration::from_secs(60);
@@ -22,24 +23,23 @@ struct Answer {
     at: Instant,
 }
 
-impl Permissions {
-    /// An error permits nothing.
-    pub async fn may_write(
-        &self,
-        client: &Client,
-        repository: &RepositoryName,
-        login: &str,
-    ) -> Result<bool, GitHubError> {
+impl Connection {
+    /// Whether `login` may push to a connected repository. An error permits nothing.
+    pub async fn may_write(&self, repository: &RepositoryName, login: &str) -> Result<bool, ConnectionError> {
+        let permissions = &self.0.permissions;
         let key = (repository.clone(), login.to_ascii_lowercase());
-        if let Some(answer) = self.kept(&key) {
+        if let Some(answer) = permissions.kept(&key) {
             return Ok(answer.may_write);
         }
+        let client = self.client(repository, Purpose::Read).await?;
         let at = Instant::now();
         let may_write = client.may_write(repository, login).await?;
-        self.keep(key, Answer { may_write, at });
+        permissions.keep(key, Answer { may_write, at });
         Ok(may_write)
     }
+}
 
+impl Permissions {
     fn kept(&self, key: &(RepositoryName, String)) -> Option<Answer> {
         let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         answers.get(key).copied().filter(|answer| answer.at.elapsed() < KEPT_FOR)

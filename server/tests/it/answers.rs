@@ -460,6 +460,22 @@ async fn a_rate_limit_holds_for_all_that_the_installation_asks() {
 }
 
 #[tokio::test]
+async fn a_job_says_where_it_was_asked_for() {
+    let site = Site::new(GROW).await;
+    let on_issue = site.ask().await;
+    let number = site.world().open_issue(REPOSITORY, "ada", "More trees", "There are few.");
+    let on_pull = site.ask_in(number, json!({}), Some("0".repeat(40))).await;
+    let elsewhere = site.submit(json!({})).await;
+
+    for (request, kind) in [(on_issue, "issues"), (on_pull, "pull")] {
+        let Request { number, comment, job } = request;
+        let address = format!("{}/{REPOSITORY}/{kind}/{number}#issuecomment-{comment}", site.github.url());
+        assert_eq!(site.app.job(job).await.asked_in, Some(address));
+    }
+    assert_eq!(site.app.job(elsewhere).await.asked_in, None);
+}
+
+#[tokio::test]
 async fn what_github_does_not_take_is_said_on_the_jobs_page() {
     let site = Site::new(GROW).await;
     site.world().fail_next("POST", &format!("/repos/{REPOSITORY}/pulls"), 403, 10);

@@ -8,14 +8,20 @@ use crate::{
         copy::copy_button,
         state::{job_icon, job_shape},
         time::{ago, duration_text, elapsed, upcoming, utc_text},
-        words::{outlook_parts, pull_request_name, remaining, sentence, trigger_name},
+        words::{outlook_parts, pull_request_name, remaining, sentence, thread_name, trigger_name},
     },
     live::Clock,
     model::{Attempt, Job, JobState, Kind, NewJob, Timestamp},
 };
 
-/// `asked` is the script or the prompt, by the job's kind.
-pub fn facts(shown: Shown, clock: Clock, asked: Option<Request>, waiting: Children) -> impl IntoView {
+/// `asked` is the script or the prompt, by the job's kind; `asked_in` where at GitHub somebody asked for it.
+pub fn facts(
+    shown: Shown,
+    clock: Clock,
+    asked: Option<Request>,
+    asked_in: Option<String>,
+    waiting: Children,
+) -> impl IntoView {
     let job = shown.job;
     let (title, short, kind, copy_address) = job.with_untracked(|job| {
         // Rather without it than with half of it.
@@ -41,7 +47,13 @@ pub fn facts(shown: Shown, clock: Clock, asked: Option<Request>, waiting: Childr
             <input class="sr-only facts-toggle" type="checkbox" id="facts-toggle" />
             <label class="facts-label" for="facts-toggle">"Details"</label>
             <div class="facts-more">
-                <dl>{move || details(clock, &job.read(), shown.attempts.read().last())}</dl>
+                <dl>
+                    {asked_in.map(|address| {
+                        let name = thread_name(&address);
+                        view! { <div><dt>"Asked in"</dt><dd><a class="link" href=address>{name}</a></dd></div> }
+                    })}
+                    {move || details(clock, &job.read(), shown.attempts.read().last())}
+                </dl>
                 {asked.map(|Request { text, is_cut }| view! {
                     <h2>{asked_name}</h2>
                     <pre class="script" data-kind=kind.as_str() tabindex="0"><code>{text}</code></pre>

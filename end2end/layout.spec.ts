@@ -4,6 +4,9 @@ import type { Page } from "@playwright/test";
 
 import { expect, signIn, test } from "./harness";
 
+/** A time that goes from `9 s` to `10 s` stands at the right and begins further left; that counts for some millionths. */
+const ALLOWED = 0.001;
+
 type Shift = { value: number; moved: string[] };
 
 /** Notes what moves without anybody having touched the page, from the first picture on. */
@@ -34,14 +37,20 @@ async function shifts(page: Page, address: string): Promise<Shift[]> {
 }
 
 test("no page moves while it is taken over", async ({ page, millrace, repository }) => {
+  test.setTimeout(120_000);
   await millrace.submit(repository, "ci/lint");
-  const running = await millrace.submit(repository, "ci/watch");
+  // A log of several screens that says no more: lines that come move those before them, as they should.
+  const running = await millrace.submit(repository, "seq -f 'turn %.0f' 200; sleep 600");
+  const printed = async () => await (await millrace.api(`/api/jobs/${running}/output.txt`)).text();
+  await expect.poll(printed, { timeout: 15_000 }).toContain("turn 200");
   await signIn(page, millrace);
   await page.addInitScript(noteShifts);
   for (const width of [1440, 768, 390]) {
     await page.setViewportSize({ width, height: 900 });
     for (const path of ["/", "/new", `/jobs/${running}`, "/lanes", "/settings"]) {
-      expect.soft(await shifts(page, millrace.address + path), `${path} at ${width}`).toEqual([]);
+      const moved = await shifts(page, millrace.address + path);
+      const sum = moved.reduce((sum, shift) => sum + shift.value, 0);
+      expect.soft(sum, `${path} at ${width}: ${JSON.stringify(moved)}`).toBeLessThan(ALLOWED);
     }
   }
   await millrace.api(`/api/jobs/${running}/cancel`, { method: "POST" });

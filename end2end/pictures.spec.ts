@@ -10,7 +10,7 @@ const DIRECTORY = process.env.PICTURES ?? "results/pictures";
 test.use({ instance: "pictures" });
 
 test("every page fits its screen in both themes", async ({ page, millrace, repository }) => {
-  test.setTimeout(180_000);
+  test.setTimeout(240_000);
   const ended = async (count: number) => {
     const finished = async (state: string) =>
       ((await (await millrace.api(`/api/jobs?state=${state}`)).json()) as { jobs: unknown[] }).jobs.length;

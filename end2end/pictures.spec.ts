@@ -10,7 +10,7 @@ const DIRECTORY = process.env.PICTURES ?? "results/pictures";
 test.use({ instance: "pictures" });
 
 test("every page fits its screen in both themes", async ({ page, millrace, repository }) => {
-  test.setTimeout(120_000);
+  test.setTimeout(240_000);
   const ended = async (count: number) => {
     const finished = async (state: string) =>
       ((await (await millrace.api(`/api/jobs?state=${state}`)).json()) as { jobs: unknown[] }).jobs.length;
@@ -22,12 +22,17 @@ test("every page fits its screen in both themes", async ({ page, millrace, repos
   const failed = await millrace.submit(repository, "ci/test");
   await ended(5);
   await millrace.submit(repository, "ci/lint --fix");
-  await ended(6);
+  const answer = await millrace.api("/api/jobs", {
+    method: "POST",
+    body: JSON.stringify({ kind: "agent", agent: "demo", repository, prompt: "Say what is in here", max_attempts: 1 }),
+  });
+  const { id: agent } = (await answer.json()) as { id: string };
+  await ended(7);
   const running = await millrace.submit(repository, "ci/watch");
   await signIn(page, millrace);
 
-  const pages = { board: "/", lanes: "/lanes", settings: "/settings", "connect-github": "/settings/github", deliveries: "/deliveries", "new-job": "/new", "job-running": `/jobs/${running}`, "job-failed": `/jobs/${failed}` };
-  for (const [width, height] of [[1440, 900], [390, 844]] as const) {
+  const pages = { board: "/", lanes: "/lanes", settings: "/settings", "connect-github": "/settings/github", deliveries: "/deliveries", "new-job": "/new", "job-running": `/jobs/${running}`, "job-failed": `/jobs/${failed}`, "job-agent": `/jobs/${agent}` };
+  for (const [width, height] of [[1440, 900], [768, 1024], [390, 844]] as const) {
     await page.setViewportSize({ width, height });
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });

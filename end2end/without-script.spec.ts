@@ -25,6 +25,41 @@ test("a job is asked for, watched and canceled by plain forms", async ({ page, m
   }).toPass();
 });
 
+test("the board is filtered and read to its end by plain links", async ({ page, millrace, repository }) => {
+  // More than a page of jobs that have ended without ever running.
+  const COUNT = 60;
+  const run_at = Date.now() + 86_400_000;
+  const job = (repository: string, words: string) => ({ kind: "command", repository, script: `echo bygone ${words}`, run_at });
+  const jobs = Array.from({ length: COUNT }, (_, index) => job(repository, `${index}`));
+  jobs.push(job("/somewhere/else", "elsewhere"));
+  const answer = await millrace.api("/api/jobs", { method: "POST", body: JSON.stringify(jobs) });
+  expect(answer.status).toBe(201);
+  const { jobs: made } = (await answer.json()) as { jobs: { id: string }[] };
+
+  await signIn(page, millrace);
+  await page.getByRole("link", { name: "Scheduled", exact: true }).click();
+  await page.getByLabel("Repository", { exact: true }).selectOption(repository);
+  await page.getByRole("searchbox").fill("bygone");
+  await page.getByRole("button", { name: "Show these jobs" }).click();
+  const rows = page.locator(".job-row", { hasText: "echo bygone" });
+  await expect(rows).toHaveCount(COUNT);
+  for (const { id } of made) await millrace.api(`/api/jobs/${id}/cancel`, { method: "POST" });
+  await page.reload();
+  await expect(page.getByRole("heading", { name: "No job matches" })).toBeVisible();
+
+  await page.getByRole("link", { name: "Canceled", exact: true }).click();
+  const titles = await rows.locator(".job-title").allTextContents();
+  await page.getByRole("link", { name: "Older jobs" }).click();
+  await expect(page).toHaveURL(/cursor=/);
+  titles.push(...(await rows.locator(".job-title").allTextContents()));
+  expect(new Set(titles).size).toBe(COUNT);
+  expect(titles.length).toBe(COUNT);
+  await expect(page.getByRole("link", { name: "Older jobs" })).toBeHidden();
+  await page.getByRole("link", { name: "Latest jobs" }).click();
+  await expect(page).not.toHaveURL(/cursor=/);
+  await expect(page.getByRole("link", { name: "Older jobs" })).toBeVisible();
+});
+
 test("a lane is paused and resumed by plain forms, and a job waits until its time", async ({ page, millrace, repository }) => {
   await signIn(page, millrace);
   await page.goto(`${millrace.address}/lanes`);

@@ -219,8 +219,10 @@ impl Backend for Server {
         let waiting = self.lifecycle.waiting(&job).await?;
         let usual_ms = db::usual_duration(db, job.kind, &job.repository).await.map_err(away)?;
         let conversation = self.lifecycle.conversation(person, &job).await?;
+        let asked_in = db::answers::asked_in(db, id).await.map_err(away)?;
+        let asked_in = asked_in.map(|thread| thread.address(&self.config.github.url));
         let not_told = db::answers::problem(db, id).await.map_err(away)?;
-        Ok(JobDetail { job, script, prompt, attempts, waiting, usual_ms, conversation, not_told })
+        Ok(JobDetail { job, script, prompt, attempts, waiting, usual_ms, conversation, asked_in, not_told })
     }
 
     async fn exchanges(&self, person: &Person, id: JobId) -> Result<Vec<Exchange>, ApiError> {

@@ -192,6 +192,11 @@ pub fn is_plain_key(event: &KeyboardEvent) -> bool {
     !(typing || event.ctrl_key() || event.meta_key() || event.alt_key())
 }
 
+/// Whether a click asks for nothing but what is clicked.
+pub fn is_plain_click(event: &MouseEvent) -> bool {
+    !(event.meta_key() || event.ctrl_key() || event.shift_key())
+}
+
 /// Opens the dialog while `wanted` is shown.
 pub fn show_while(dialog: NodeRef<Dialog>, overlay: RwSignal<Option<Overlay>>, wanted: Overlay) {
     Effect::new(move |_| {

@@ -34,10 +34,13 @@ enum Offer {
     JobById(String),
 }
 
-const PAGES: [Offer; 5] = [
+const PAGES: [Offer; 7] = [
     Offer::Page { address: "/new", label: "New job", shape: Shape::Plus },
     Offer::Page { address: "/", label: "Board", shape: Shape::Board },
     Offer::Page { address: "/lanes", label: "Lanes: pause, resume, clean up", shape: Shape::Lanes },
+    // To a field in a closed form: a browser opens the form and puts the cursor there.
+    Offer::Page { address: "/lanes#reason-agent", label: "Pause the agent lane", shape: Shape::Pause },
+    Offer::Page { address: "/lanes#reason-command", label: "Pause the command lane", shape: Shape::Pause },
     Offer::Page { address: "/deliveries", label: "Deliveries: what GitHub told", shape: Shape::Inbox },
     Offer::Page { address: "/settings", label: "Settings: tokens and schedules", shape: Shape::Sliders },
 ];

@@ -128,6 +128,17 @@ pub fn pull_request_name(address: &str) -> String {
     format!("#{number}")
 }
 
+/// An issue, a pull request or a comment by its address: `Issue #3`, `Comment on #3`.
+pub fn thread_name(address: &str) -> String {
+    let (thread, comment) = address.split_once('#').unwrap_or((address, ""));
+    let number = pull_request_name(thread);
+    match comment {
+        "" if thread.contains("/pull/") => format!("Pull request {number}"),
+        "" => format!("Issue {number}"),
+        _ => format!("Comment on {number}"),
+    }
+}
+
 /// An agent's name as people write it.
 pub fn agent_title(name: &str) -> &str {
     match name {
@@ -184,6 +195,18 @@ mod tests {
     #[test]
     fn a_pull_request_is_called_by_its_number() {
         assert_eq!(pull_request_name("https://github.com/ada/orchard/pull/12"), "#12");
+    }
+
+    #[test]
+    fn a_thread_is_called_by_what_it_is_and_its_number() {
+        for (path, name) in [
+            ("issues/3", "Issue #3"),
+            ("pull/4", "Pull request #4"),
+            ("issues/3#issuecomment-17", "Comment on #3"),
+            ("pull/4#discussion_r17", "Comment on #4"),
+        ] {
+            assert_eq!(thread_name(&format!("https://github.com/ada/orchard/{path}")), name);
+        }
     }
 
     #[test]

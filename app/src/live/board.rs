@@ -115,7 +115,8 @@ fn apply_job(board: &mut Board, filter: &JobFilter, job: Job) {
     if group != Group::Running {
         board.last_lines.retain(|line| line.id != job.id);
     }
-    if !filter.admits(&job) {
+    // What ends now is on the first page of the finished jobs, not on an older one.
+    if !filter.admits(&job) || group == Group::Finished && filter.cursor.is_some() {
         return;
     }
     let more_waiting = board.more_waiting;
@@ -374,6 +375,17 @@ mod tests {
         assert_eq!(board.running.len(), 1);
         apply(&mut board, &filter, BoardEvent::Job(Box::new(job(1, JobState::Succeeded, 2))));
         assert!(board.running.is_empty() && board.finished.is_empty());
+    }
+
+    #[test]
+    fn a_job_that_ends_is_not_listed_among_older_ones() {
+        let filter = JobFilter { cursor: Some("17.x.mark".to_owned()), ..JobFilter::default() };
+        let mut board = Board { finished: vec![job(1, JobState::Succeeded, 1)], ..board() };
+        apply(&mut board, &filter, BoardEvent::Job(Box::new(job(2, JobState::Running, 1))));
+        assert_eq!(board.running.len(), 1);
+        apply(&mut board, &filter, BoardEvent::Job(Box::new(job(2, JobState::Succeeded, 2))));
+        assert!(board.running.is_empty());
+        assert_eq!(board.finished, [job(1, JobState::Succeeded, 1)]);
     }
 
     #[test]

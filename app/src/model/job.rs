@@ -161,6 +161,9 @@ pub struct JobDetail {
     /// The jobs of the conversation that it belongs to, the oldest first; empty for a job that stands alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conversation: Vec<Job>,
+    /// The address of the issue, pull request or comment that asked for it, where it was asked for at GitHub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_in: Option<String>,
     /// Why GitHub could not be told of it, where that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_told: Option<String>,
@@ -238,6 +241,12 @@ pub struct JobFilter {
 }
 
 impl JobFilter {
+    /// The same filter from its beginning.
+    #[must_use]
+    pub fn first_page(self) -> Self {
+        Self { cursor: None, ..self }
+    }
+
     /// The board under this filter.
     pub fn address(&self) -> String {
         address(
@@ -247,6 +256,7 @@ impl JobFilter {
                 ("kind", self.kind.map(Kind::as_str)),
                 ("repository", self.repository.as_deref()),
                 ("q", self.q.as_deref()),
+                ("cursor", self.cursor.as_deref()),
             ],
         )
     }

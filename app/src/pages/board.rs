@@ -19,8 +19,11 @@ pub fn BoardPage() -> impl IntoView {
         <Suspense>
             {Suspend::new(async move {
                 match load(&filter).await {
-                    Ok((board, person)) => view! {
-                        <BoardView board=Given(board) filter=Given(filter) may_resume=person.role == Role::Owner />
+                    Ok((board, person)) => {
+                        // Without them the board has no choice of one.
+                        let repositories = api::repositories().await.unwrap_or_default();
+                        let may_resume = person.role == Role::Owner;
+                        view! { <BoardView board=Given(board) filter=Given(filter) repositories may_resume /> }
                     }
                     .into_any(),
                     Err(error) => view! { <ErrorPage title="The board cannot be shown" error /> }.into_any(),
@@ -42,6 +45,7 @@ fn filter_from(query: &ParamsMap) -> JobFilter {
         kind: text("kind").and_then(|word| word.parse().ok()),
         repository: text("repository"),
         q: text("q"),
+        cursor: text("cursor"),
         ..JobFilter::default()
     }
 }
@@ -57,12 +61,20 @@ mod tests {
 
     #[test]
     fn an_address_says_what_to_list() {
-        let filter = filter_from(&query(&[("state", "failed"), ("kind", "command"), ("q", "a&b c")]));
+        let filter = filter_from(&query(&[
+            ("state", "failed"),
+            ("kind", "command"),
+            ("repository", "/srv/a"),
+            ("q", "a&b c"),
+            ("cursor", "17.x.mark"),
+        ]));
         let expected = JobFilter {
             state: Some(JobState::Failed),
             kind: Some(Kind::Command),
+            repository: Some("/srv/a".to_owned()),
             q: Some("a&b c".to_owned()),
-            ..JobFilter::default()
+            cursor: Some("17.x.mark".to_owned()),
+            limit: None,
         };
         assert_eq!(filter, expected);
     }

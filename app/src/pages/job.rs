@@ -112,7 +112,7 @@ async fn load(asked: Asked, short: Option<String>) -> Result<Shown, ApiError> {
         None => asked.id,
     };
     let id = id.ok_or_else(|| ApiError::NotFound("This is not the id of a job.".to_owned()))?;
-    let JobDetail { job, script, prompt, attempts, waiting, usual_ms, conversation, not_told } =
+    let JobDetail { job, script, prompt, attempts, waiting, usual_ms, conversation, asked_in, not_told } =
         api::job(id).await?;
     let attempt = match asked.attempt {
         Some(number) if attempts.iter().any(|attempt| attempt.attempt == number) => number,
@@ -139,7 +139,8 @@ async fn load(asked: Asked, short: Option<String>) -> Result<Shown, ApiError> {
         let (backend, person) = backend::caller().await?;
         backend.exchanges(&person, id).await?
     };
-    let loaded = Loaded { job, asked: asked_for, attempts, usual_ms, attempt, output, pinned, tab, steps };
+    let loaded =
+        Loaded { job, asked: asked_for, asked_in, attempts, usual_ms, attempt, output, pinned, tab, steps };
     Ok(Shown { loaded, waiting, diff, conversation, not_told })
 }
 

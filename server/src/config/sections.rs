@@ -25,6 +25,8 @@ pub struct ServerConfig {
     pub data_dir: PathBuf,
     pub session_days: NonZeroU32,
     pub max_body_bytes: usize,
+    #[serde(rename = "stream_seconds", deserialize_with = "seconds")]
+    pub stream: Duration,
     /// Empty where the data directory holds the key.
     pub secret_key: SecretString,
     pub trusted_proxies: Vec<Network>,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use app::model::JobId;
 use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, Result};
+use url::Url;
 
 use super::{JobRow, OwnedJob, unreadable};
 use crate::github::RepositoryName;
@@ -261,6 +262,51 @@ pub async fn end(
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Where at GitHub a job was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedThread {
+    pub repository: String,
+    /// Of the issue or pull request.
+    pub number: i64,
+    pub is_pull_request: bool,
+    pub asked: Asked,
+}
+
+impl AskedThread {
+    /// Where people read it; `web` is GitHub's own address.
+    pub fn address(&self, web: &Url) -> String {
+        let Self { repository, number, is_pull_request, asked } = self;
+        let (web, kind) =
+            (web.as_str().trim_end_matches('/'), if *is_pull_request { "pull" } else { "issues" });
+        let comment = match asked.place {
+            AskedIn::Issue => String::new(),
+            AskedIn::Comment => format!("#issuecomment-{}", asked.id),
+            AskedIn::ReviewComment => format!("#discussion_r{}", asked.id),
+        };
+        format!("{web}/{repository}/{kind}/{number}{comment}")
+    }
+}
+
+/// Where a job was asked for, if that was at GitHub.
+pub async fn asked_in(db: impl PgExecutor<'_>, job: JobId) -> Result<Option<AskedThread>> {
+    let row = sqlx::query!(
+        "SELECT repository, number, asked_in, asked_id, head_sha FROM github_answers WHERE job_id = $1",
+        job.as_uuid(),
+    )
+    .fetch_optional(db)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let place = row.asked_in.as_deref().map(AskedIn::read).transpose()?;
+    let asked = place.zip(row.asked_id).map(|(place, id)| Asked { place, id });
+    Ok(row.number.zip(asked).map(|(number, asked)| AskedThread {
+        repository: row.repository,
+        number,
+        // Only a pull request has a head.
+        is_pull_request: row.head_sha.is_some(),
+        asked,
+    }))
 }
 
 /// Why GitHub could not be told of a job, where that is so.

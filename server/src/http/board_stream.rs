@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    job_stream::{HEARTBEAT_EVERY, LONGEST, event_stream, expired},
+    job_stream::{HEARTBEAT_EVERY, event_stream, expired},
     openapi::Refused,
     rest::Caller,
 };
@@ -53,7 +53,7 @@ pub(super) async fn board_stream(State(server): State<Arc<Server>>, Caller(perso
     event_stream(
         "board",
         stream! {
-            let deadline = Instant::now() + LONGEST;
+            let deadline = Instant::now() + server.config.server.stream;
             let mut figures = Instant::now();
             let mut heartbeat = Instant::now() + HEARTBEAT_EVERY;
             loop {

@@ -34,8 +34,6 @@ use crate::{
 
 /// A comment this often keeps proxies awake.
 pub(super) const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
-/// Then the stream says so and ends; the client goes on from its cursor. It keeps no connection for ever.
-pub(super) const LONGEST: Duration = Duration::from_secs(3600);
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -81,13 +79,15 @@ pub(super) async fn job_stream(
     }
     // A browser that connects again says what it has seen; that goes before what the address says.
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    // Then the stream says so and ends; the client goes on from its cursor. It keeps no connection for ever.
+    let deadline = Instant::now() + server.config.server.stream;
     let viewer = Viewer {
         server,
         person,
         job: id,
         cursor: seen.or(query.after).unwrap_or(0),
         encoding: if query.batch.unwrap_or(0) > 0 { Encoding::Batch } else { Encoding::Each },
-        deadline: Instant::now() + LONGEST,
+        deadline,
     };
     Ok(event_stream("job", viewer.watch(job, query.attempt)))
 }
@@ -115,7 +115,7 @@ pub(super) fn event_stream(
 pub(super) fn expired() -> Bytes {
     sse::event(
         "error",
-        &json!({ "code": "expired", "message": "This stream was open for an hour. Connect again." }),
+        &json!({ "code": "expired", "message": "This stream was open long enough. Connect again." }),
     )
 }
 

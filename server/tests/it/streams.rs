@@ -7,7 +7,7 @@ use redis::AsyncCommands;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{App, Event, EventStream, OwnRedis, assert_gapless, lines_of, texts, until};
+use crate::harness::{App, Event, EventStream, Ghost, OwnRedis, assert_gapless, lines_of, texts, until};
 
 /// The ids of `output` events must be the numbers of their last lines.
 fn assert_ids(events: &[Event]) {
@@ -158,6 +158,36 @@ async fn fifty_viewers_at_once_all_see_the_same() {
 }
 
 #[tokio::test]
+async fn however_many_watch_a_job_its_lines_are_read_for_all_of_them_at_once() {
+    const VIEWERS: usize = 50;
+    const LINES: usize = 10;
+    let redis = OwnRedis::start();
+    let app = App::with(&[("MILLRACE_REDIS__URL", redis.url())]).await;
+    let ghost = Ghost::start(&app).await;
+    assert!(ghost.print("line 0").await);
+    let mut viewers = Vec::new();
+    for _ in 0..VIEWERS {
+        let mut viewer = app.stream(ghost.id).await;
+        viewer.next_named("output").await;
+        viewers.push(viewer);
+    }
+
+    // Each reading of the list looks at its head first.
+    let before = redis.calls("lindex");
+    for number in 1..=LINES {
+        let text = format!("line {number}");
+        assert!(ghost.print(&text).await);
+        for viewer in &mut viewers {
+            assert_eq!(viewer.next_named("output").await.data["line"], text);
+        }
+    }
+
+    let reads = redis.calls("lindex") - before;
+    assert!(reads >= LINES, "the list was read {reads} times for {LINES} lines");
+    assert!(reads < LINES * VIEWERS, "the list was read {reads} times for {LINES} lines");
+}
+
+#[tokio::test]
 async fn a_viewer_that_cannot_keep_up_gets_everything_all_the_same() {
     let app = App::start().await;
     let _runner = app.runner().await;
@@ -225,6 +255,41 @@ async fn an_earlier_attempt_can_be_watched_after_a_retry() {
     assert_eq!(first.last().unwrap().data["attempt"], 1);
     assert_eq!(texts(&lines_of(&latest), Stream::Stdout), ["attempt 2"]);
     assert_eq!(latest.last().unwrap().data["attempt"], 2);
+}
+
+/// The server has ended the stream, because it was open for as long as one may be.
+#[track_caller]
+fn assert_expired(events: &[Event]) {
+    let last = events.last().unwrap();
+    assert_eq!((last.name.as_str(), &last.data["code"]), ("error", &json!("expired")));
+}
+
+#[tokio::test]
+async fn a_stream_that_was_open_long_enough_says_so_and_its_viewer_goes_on() {
+    let app = App::with(&[("MILLRACE_SERVER__STREAM_SECONDS", "1")]).await;
+    let ghost = Ghost::start(&app).await;
+    assert!(ghost.print("one").await && ghost.print("two").await);
+
+    let events = app.stream(ghost.id).await.rest().await;
+    assert_expired(&events);
+    let mut seen = lines_of(&events);
+    assert!(ghost.print("three").await);
+    while seen.len() < 3 {
+        let mut next = come_back(&app, ghost.id, seen.last().map_or(0, |line| line.seq)).await;
+        seen.extend(next.take_lines(3 - seen.len()).await);
+    }
+
+    assert_eq!(texts(&seen, Stream::Stdout), ["one", "two", "three"]);
+    assert_gapless(&seen, 1);
+}
+
+#[tokio::test]
+async fn streams_of_the_board_and_of_a_job_that_waits_end_by_the_clock_too() {
+    let app = App::with(&[("MILLRACE_SERVER__STREAM_SECONDS", "1")]).await;
+    let id = app.submit("true").await;
+
+    assert_expired(&app.stream(id).await.rest().await);
+    assert_expired(&app.board_stream(&app.token).await.rest().await);
 }
 
 #[tokio::test]

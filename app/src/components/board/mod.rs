@@ -4,7 +4,7 @@ mod figures;
 mod filters;
 mod job_row;
 
-use leptos::{either::Either, prelude::*, task::spawn_local};
+use leptos::{either::Either, ev::MouseEvent, prelude::*, task::spawn_local};
 use serde::de::DeserializeOwned;
 use server_fn::ServerFn;
 
@@ -13,16 +13,21 @@ use self::{
     filters::BoardFilters,
     job_row::job_row,
 };
-use super::{Given, Mark, Shape, copy::snippet, icon};
+use super::{Given, Mark, Shape, copy::snippet, icon, overlays::is_plain_click};
 use crate::{
     api::{OlderJobs, ReadBoard},
     live::{Clock, Group, LiveState, ask, follow_board, replace_address, show_problem},
     model::{ApiError, Board, Job, JobFilter, JobId, JobPage},
 };
 
-/// The whole board under a filter. `may_resume`: this person may resume paused lanes.
+/// The whole board under a filter. `repositories` can be chosen among; `may_resume`: this person may resume paused lanes.
 #[island]
-pub fn BoardView(board: Given<Board>, filter: Given<JobFilter>, may_resume: bool) -> impl IntoView {
+pub fn BoardView(
+    board: Given<Board>,
+    filter: Given<JobFilter>,
+    repositories: Vec<String>,
+    may_resume: bool,
+) -> impl IntoView {
     let kinds = board.0.lanes.iter().map(|lane| lane.kind).collect();
     let (board, filter) = (RwSignal::new(board.0), RwSignal::new(filter.0));
     let lanes = Memo::new(move |_| board.with(|board| (board.lanes.clone(), board.figures)));
@@ -37,7 +42,7 @@ pub fn BoardView(board: Given<Board>, filter: Given<JobFilter>, may_resume: bool
                 <a class="button" data-kind="primary" href="/new">{icon(Shape::Plus)} "New job"</a>
             </header>
             {move || lanes.with(|(lanes, figures)| lanes_view(clock, lanes.clone(), *figures, may_resume))}
-            <BoardFilters filter kinds choose=move |wanted| choose(wanted, board, filter) />
+            <BoardFilters filter kinds repositories choose=move |wanted| choose(wanted, board, filter) />
             {Group::ALL.map(|group| job_group(group, board, clock)).into_iter().collect_view()}
             {empty_board(board, filter)}
             {older_jobs(board, filter)}
@@ -111,9 +116,18 @@ fn take<T: DeserializeOwned>(answer: Result<String, ApiError>, hand_on: impl FnO
     }
 }
 
+/// Finished jobs that are not listed: a link to the page that begins with them, which lists them here when it is simply
+/// clicked.
 fn older_jobs(board: RwSignal<Board>, filter: RwSignal<JobFilter>) -> impl IntoView {
     let loading = RwSignal::new(false);
-    let load = move |_| {
+    let load = move |event: MouseEvent| {
+        if !is_plain_click(&event) {
+            return;
+        }
+        event.prevent_default();
+        if loading.get_untracked() {
+            return;
+        }
         let cursor = board.with_untracked(|board| board.next.clone());
         let asked = filter.get_untracked();
         loading.set(true);
@@ -125,16 +139,15 @@ fn older_jobs(board: RwSignal<Board>, filter: RwSignal<JobFilter>) -> impl IntoV
             }
         });
     };
+    let older = move || JobFilter { cursor: board.read().next.clone(), ..filter.get() }.address();
+    let (is_first, is_last) = (move || filter.read().cursor.is_none(), move || board.read().next.is_none());
     view! {
-        <button
-            class="button more"
-            type="button"
-            hidden=move || board.read().next.is_none()
-            disabled=loading
-            on:click=load
-        >
-            {move || if loading.get() { "Loading…" } else { "Older jobs" }}
-        </button>
+        <nav class="more" aria-label="Finished jobs" hidden=move || is_first() && is_last()>
+            <a class="button" href=move || filter.get().first_page().address() hidden=is_first>"Latest jobs"</a>
+            <a class="button" href=older rel="next" hidden=is_last on:click=load>
+                {move || if loading.get() { "Loading…" } else { "Older jobs" }}
+            </a>
+        </nav>
     }
 }
 

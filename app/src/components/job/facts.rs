@@ -8,17 +8,19 @@ use crate::{
         copy::copy_button,
         state::{job_icon, job_shape},
         time::{ago, duration_text, elapsed, upcoming, utc_text},
-        words::{outlook_parts, pull_request_name, remaining, sentence, trigger_name},
+        words::{outlook_parts, pull_request_name, remaining, sentence, thread_name, trigger_name},
     },
     live::Clock,
     model::{Attempt, Job, JobState, Kind, NewJob, Timestamp},
 };
 
-/// `asked` is the script or the prompt, by the job's kind; `pinned` is the attempt that the address names.
+/// `asked` is the script or the prompt, by the job's kind; `asked_in` where at GitHub somebody asked for it; `pinned` is the
+/// attempt that the address names.
 pub fn facts(
     shown: Shown,
     clock: Clock,
     asked: Option<Request>,
+    asked_in: Option<String>,
     pinned: Option<u32>,
     waiting: Children,
 ) -> impl IntoView {
@@ -47,7 +49,13 @@ pub fn facts(
             <input class="sr-only facts-toggle" type="checkbox" id="facts-toggle" />
             <label class="facts-label" for="facts-toggle">"Details"</label>
             <div class="facts-more">
-                <dl>{move || details(clock, &job.read(), shown.attempt(pinned).as_ref())}</dl>
+                <dl>
+                    {asked_in.map(|address| {
+                        let name = thread_name(&address);
+                        view! { <div><dt>"Asked in"</dt><dd><a class="link" href=address>{name}</a></dd></div> }
+                    })}
+                    {move || details(clock, &job.read(), shown.attempt(pinned).as_ref())}
+                </dl>
                 {asked.map(|Request { text, is_cut }| view! {
                     <h2>{asked_name}</h2>
                     <pre class="script" data-kind=kind.as_str() tabindex="0"><code>{text}</code></pre>

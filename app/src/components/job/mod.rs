@@ -28,6 +28,8 @@ pub struct Loaded {
     pub job: Job,
     /// What was asked for: the script or the prompt, by the job's kind.
     pub asked: Option<Request>,
+    /// The address of the issue, pull request or comment that asked for it.
+    pub asked_in: Option<String>,
     pub attempts: Vec<Attempt>,
     pub usual_ms: Option<u64>,
     /// The attempt whose output this is; 0 before the first.
@@ -81,7 +83,8 @@ pub fn first_window(attempts: &[Attempt], attempt: u32) -> Window {
 #[island]
 pub fn JobView(loaded: Given<Loaded>, children: Children) -> impl IntoView {
     let Given(mut loaded) = loaded;
-    let (asked, pinned, tab) = (loaded.asked.take(), loaded.pinned, RwSignal::new(loaded.tab));
+    let (asked, asked_in) = (loaded.asked.take(), loaded.asked_in.take());
+    let (pinned, tab) = (loaded.pinned, RwSignal::new(loaded.tab));
     let steps = std::mem::take(&mut loaded.steps);
     let shown = Shown::new(loaded);
     let state = LiveState::new();
@@ -89,7 +92,7 @@ pub fn JobView(loaded: Given<Loaded>, children: Children) -> impl IntoView {
     stream(shown, state, pinned);
 
     view! {
-        {facts(shown, clock, asked, pinned, children)}
+        {facts(shown, clock, asked, asked_in, pinned, children)}
         <div class="job-output">{tabs(shown, state, clock, pinned, tab, steps)}</div>
     }
 }

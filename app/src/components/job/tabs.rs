@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{FirstSteps, attempts::attempt_list, shown::Shown};
 use crate::{
     components::{
-        log_view::{LogView, is_plain_click, linked},
+        log_view::{LogView, linked},
+        overlays::is_plain_click,
         search::Search,
         transcript::TranscriptView,
     },
@@ -46,7 +47,7 @@ impl Tab {
 
     const fn of_kind(kind: Kind) -> &'static [Self] {
         match kind {
-            Kind::Agent => &[Self::Transcript, Self::Changes, Self::Log, Self::Attempts],
+            Kind::Agent => &[Self::Transcript, Self::Log, Self::Changes, Self::Attempts],
             Kind::Command => &[Self::Log, Self::Attempts],
         }
     }

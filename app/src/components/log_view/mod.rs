@@ -24,7 +24,7 @@ use row::row_view;
 use tool_bar::{lines_text, tools};
 
 use super::{
-    overlays::is_plain_key,
+    overlays::{is_plain_click, is_plain_key},
     search::{Output, Search, search_field},
 };
 use crate::{
@@ -114,11 +114,6 @@ fn take_over(log: Log, id: JobId, attempt: u32, search: Search) {
 /// The line that `#L123` names, or the step that `#S123` does.
 pub fn linked(hash: &str, letter: char) -> Option<u64> {
     hash.trim_start_matches('#').strip_prefix(letter)?.parse().ok().filter(|seq| *seq > 0)
-}
-
-/// Whether a click asks for nothing but what is clicked.
-pub fn is_plain_click(event: &MouseEvent) -> bool {
-    !(event.meta_key() || event.ctrl_key() || event.shift_key())
 }
 
 fn go_to_linked(log: Log) {

@@ -15,8 +15,8 @@ use wasm_bindgen::JsCast;
 pub use self::pieces::Pieces;
 use super::{
     job::FirstSteps,
-    log_view::{Bar, Log, bar, is_plain_click, linked},
-    overlays::is_plain_key,
+    log_view::{Bar, Log, bar, linked},
+    overlays::{is_plain_click, is_plain_key},
     search::{Output, Search, search_field},
     time::seconds_text,
 };

@@ -3,7 +3,7 @@
 use app::model::AgentOutcome;
 use serde_json::json;
 
-use super::{GROW, REPOSITORY, Site};
+use super::{GROW, REPOSITORY, Request, Site};
 use crate::harness::until;
 
 #[tokio::test]
@@ -111,4 +111,20 @@ async fn a_job_of_the_dashboard_gets_a_pull_request_too() {
     let [pull] = &site.world().pulls(REPOSITORY)[..] else { panic!("one pull request") };
     assert!(!pull.body.contains("Closes"), "{}", pull.body);
     assert!(detail.job.pull_request.is_some());
+}
+
+#[tokio::test]
+async fn a_job_says_where_it_was_asked_for() {
+    let site = Site::new(GROW).await;
+    let on_issue = site.ask().await;
+    let number = site.world().open_issue(REPOSITORY, "ada", "More trees", "There are few.");
+    let on_pull = site.ask_in(number, json!({}), Some("0".repeat(40))).await;
+    let elsewhere = site.submit(json!({})).await;
+
+    for (request, kind) in [(on_issue, "issues"), (on_pull, "pull")] {
+        let Request { number, comment, job } = request;
+        let address = format!("{}/{REPOSITORY}/{kind}/{number}#issuecomment-{comment}", site.github.url());
+        assert_eq!(site.app.job(job).await.asked_in, Some(address));
+    }
+    assert_eq!(site.app.job(elsewhere).await.asked_in, None);
 }

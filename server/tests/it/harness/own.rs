@@ -32,6 +32,16 @@ impl OwnRedis {
         command.arg(&words[1..]).exec(&mut connection).unwrap();
     }
 
+    /// How often a command was called, by clients and by scripts.
+    pub fn calls(&self, command: &str) -> usize {
+        let mut connection = redis::Client::open(self.url()).unwrap().get_connection().unwrap();
+        let statistics: String = redis::cmd("INFO").arg("commandstats").query(&mut connection).unwrap();
+        let calls = statistics
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls="))?.split(',').next());
+        calls.map_or(0, |calls| calls.parse().unwrap())
+    }
+
     /// Stops it; what was in it is gone.
     pub fn stop(&mut self) {
         self.server.take().unwrap().stop().unwrap();

@@ -184,7 +184,7 @@ async fn resolve(mirror: &Path, remote: Remote<'_>, git_ref: Option<&str>) -> Re
         }
     }
     let found = commit(mirror, git_ref).await;
-    if remote.access.is_some() {
+    if remote.reach.access.is_some() {
         // GitHub shares the objects of a repository and its forks, so a commit that it has by its id may be a stranger's.
         return match found {
             Some(commit) if is_published(mirror, &commit).await => Ok(commit),

@@ -145,7 +145,8 @@ async fn a_script_gets_only_the_variables_on_the_list() {
 
     let variables = app.stdout(job.id).await;
     let names: Vec<&str> = variables.iter().map(|variable| variable.split('=').next().unwrap()).collect();
-    let ours = ["CI", "MILLRACE", "MILLRACE_JOB", "MILLRACE_ATTEMPT", "TMPDIR", "PATH", "SHOWN"];
+    let ours =
+        ["CI", "MILLRACE", "MILLRACE_JOB", "MILLRACE_ATTEMPT", "MILLRACE_COOKIE", "TMPDIR", "PATH", "SHOWN"];
     let of_the_shell = ["PWD", "OLDPWD", "SHLVL", "_"];
     for name in ours {
         assert!(names.contains(&name), "{name} is missing: {variables:?}");

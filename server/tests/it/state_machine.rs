@@ -312,7 +312,7 @@ async fn perform(db: &PgPool, id: JobId, model: &JobModel, what: What) -> sqlx::
             transitions::retry(db, id).await?;
         }
         What::Promote => {
-            sqlx::query("UPDATE jobs SET run_at = now() WHERE id = $1 AND state IN ('scheduled', 'parked') AND run_at IS NOT NULL")
+            sqlx::query("UPDATE jobs SET run_at = now() - interval '1 second' WHERE id = $1 AND state IN ('scheduled', 'parked') AND run_at IS NOT NULL")
                 .bind(id.as_uuid())
                 .execute(db)
                 .await?;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{Event, Outcome, State, stamp};
-use crate::refusal::Refusal;
+use crate::{git, refusal::Refusal};
 
 #[derive(Clone, Debug)]
 pub struct CheckRun {
@@ -195,14 +195,23 @@ impl State {
             .filter_map(|check| check.conclusion.as_deref())
             .find(|conclusion| !matches!(*conclusion, "success" | "neutral" | "skipped"));
         let pulls = self.pulls_of(repository, &first.head_sha);
+        let head_branch = match pulls.first() {
+            Some(pull) => pull["head"]["ref"].as_str().map(str::to_owned),
+            None => self.branch_at(repository, &first.head_sha),
+        };
         json!({
             "id": suite, "node_id": format!("CS_{suite}"), "head_sha": first.head_sha,
-            "head_branch": pulls.first().map(|pull| pull["head"]["ref"].clone()),
+            "head_branch": head_branch,
             "status": if completed { "completed" } else { "in_progress" },
             "conclusion": completed.then_some(bad.unwrap_or("success")),
             "pull_requests": pulls, "app": self.render_check_app(first),
             "latest_check_runs_count": checks.len(),
         })
+    }
+
+    fn branch_at(&self, repository: &str, sha: &str) -> Option<String> {
+        let branches = git::branches(&self.bare(repository));
+        branches.into_iter().find(|(_, tip)| tip == sha).map(|(branch, _)| branch)
     }
 
     fn render_check_app(&self, check: &CheckRun) -> Value {

@@ -166,9 +166,7 @@ async fn a_title_with_tricks_is_harmless_all_the_way_to_the_pull_request() {
         assert!(!text.contains("@eve") && !text.contains("fixes #1"), "{text}");
         assert!(!text.contains("<b>") && !text.contains("<!-- ["), "{text}");
     }
-    assert!(
-        pull.title.contains("$(>") && pull.title.contains("fixes"),
-        "it still says what it says: {}",
-        pull.title
-    );
+    // An invisible space keeps GitHub from reading what a person still reads.
+    let read = pull.title.replace('\u{200b}', "");
+    assert!(read.contains("$(>") && read.contains("fixes"), "it still says what it says: {}", pull.title);
 }

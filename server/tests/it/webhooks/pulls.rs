@@ -161,8 +161,9 @@ async fn a_check_that_names_no_pull_request_counts_at_the_branchs_head_alone() {
     hub.deliver_new("check_run", &check(1, &older)).await;
     assert_eq!(hub.last().await.verdict, Some(Verdict::NotForUs));
 
-    let known = hub.world().complete_check(ORCHARD, &head, "test", "failure", "ci");
-    hub.settled().await;
-    assert_eq!(hub.verdicts("check_run").await[0], Verdict::Ran, "check {known} is of the latest commit");
+    hub.world().complete_check(ORCHARD, &head, "test", "failure", "ci");
+    let deliveries = hub.settled().await;
+    let verdicts = hub.verdicts("check_run").await;
+    assert_eq!(verdicts[0], Verdict::Ran, "the check is of the latest commit: {deliveries:?}");
     assert_eq!(hub.jobs().await, 2);
 }

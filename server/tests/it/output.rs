@@ -267,8 +267,10 @@ async fn what_redis_keeps_of_a_failure_runs_out_later() {
         ("MILLRACE_QUEUE__BACKOFF_MS", "0"),
     ])
     .await;
-    let _runner = app.runner().await;
+    let runner = app.runner().await;
     let job = app.run("exit 1").await.job;
+    // The next job is the ghost's.
+    runner.stop().await;
     let ghost = Ghost::start(&app).await;
     ghost.print("lost").await;
     until("the line is in the list", async || live_lines(&app, ghost.id, 1).await == 1).await;

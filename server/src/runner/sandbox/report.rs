@@ -36,6 +36,9 @@ impl Reporting {
         let task = tokio::spawn(async move {
             match listener.accept().await {
                 Ok((mut stream, _)) => {
+                    // Closing alone is not enough: a process that is being started at this moment has a copy until it has
+                    // become another program, and whoever connects to that would not be refused. Fails for no listener.
+                    let _ = rustix::net::shutdown(&listener, rustix::net::Shutdown::Both);
                     drop(listener);
                     // The first process waits for this before it starts the program. Where it is gone, so is the program.
                     let _ = stream.write_all(GO).await;

@@ -1,8 +1,6 @@
 //! Table `jobs` (and `job_requests`): making and reading them. What changes a job's state is in `transitions`.
 
-use std::time::Duration;
-
-use app::model::{Figures, Job, JobFilter, JobId, JobState, Kind, Priority, Timestamp, Trigger, UserId};
+use app::model::{Figures, Job, JobFilter, JobId, JobState, Kind, Priority, Trigger, UserId};
 use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, Result};
 use uuid::Uuid;
@@ -101,7 +99,7 @@ impl TryFrom<JobRow> for OwnedJob {
 }
 
 /// `ALL` lists priorities from the most urgent on, and so do the numbers in the table.
-fn priority_from(number: i16) -> Priority {
+pub(super) fn priority_from(number: i16) -> Priority {
     usize::try_from(number)
         .ok()
         .and_then(|index| Priority::ALL.get(index))
@@ -109,7 +107,7 @@ fn priority_from(number: i16) -> Priority {
         .unwrap_or(Priority::Normal)
 }
 
-fn jobs_from(rows: Vec<JobRow>) -> Result<Vec<Job>> {
+pub(super) fn jobs_from(rows: Vec<JobRow>) -> Result<Vec<Job>> {
     rows.into_iter().map(Job::try_from).collect()
 }
 
@@ -434,217 +432,6 @@ pub async fn figures(db: impl PgExecutor<'_>, visible: Visible) -> Result<Figure
     })
 }
 
-/// What a lane has to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LaneCount {
-    pub kind: Kind,
-    pub running: u32,
-    pub queued: u32,
-    /// Those that wait for a time, or for their quota.
-    pub later: u32,
-}
-
-/// Every lane that has something to do.
-pub async fn lane_counts(db: impl PgExecutor<'_>) -> Result<Vec<LaneCount>> {
-    let rows = sqlx::query!(
-        r#"SELECT kind, count(*) FILTER (WHERE state = 'running') AS "running!",
-                  count(*) FILTER (WHERE state = 'queued') AS "queued!",
-                  count(*) FILTER (WHERE state IN ('scheduled', 'parked')) AS "later!"
-           FROM jobs WHERE finished_at IS NULL GROUP BY kind"#
-    )
-    .fetch_all(db)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(LaneCount {
-                kind: row.kind.parse().map_err(unreadable)?,
-                running: unsigned(row.running),
-                queued: unsigned(row.queued),
-                later: unsigned(row.later),
-            })
-        })
-        .collect()
-}
-
-/// How many jobs of a lane are queued.
-pub async fn queued_count(db: impl PgExecutor<'_>, lane: Kind) -> Result<u64> {
-    let count = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM jobs WHERE state = 'queued' AND finished_at IS NULL AND kind = $1"#,
-        lane.as_str(),
-    )
-    .fetch_one(db)
-    .await?;
-    Ok(unsigned(count).into())
-}
-
-/// A queued job as the lists in Redis know it.
-#[derive(Clone, Debug)]
-pub struct QueuedJob {
-    pub id: JobId,
-    pub priority: Priority,
-    pub owner: Option<UserId>,
-    pub repository: String,
-}
-
-/// Jobs of a lane that have been queued for longer than `grace`, after `after`, in id order.
-pub async fn queued_since(
-    db: impl PgExecutor<'_>,
-    lane: Kind,
-    grace: Duration,
-    after: Option<JobId>,
-    limit: i64,
-) -> Result<Vec<QueuedJob>> {
-    let rows = sqlx::query!(
-        "SELECT id, priority, created_by, repository FROM jobs
-         WHERE state = 'queued' AND finished_at IS NULL AND kind = $1
-           AND queued_at <= now() - $2 * interval '1 millisecond' AND ($3::uuid IS NULL OR id > $3)
-         ORDER BY id LIMIT $4",
-        lane.as_str(),
-        grace.as_secs_f64() * 1000.0,
-        after.as_ref().map(JobId::as_uuid),
-        limit,
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| QueuedJob {
-            id: JobId::from_uuid(row.id),
-            priority: priority_from(row.priority),
-            owner: row.created_by.map(UserId::from_uuid),
-            repository: row.repository,
-        })
-        .collect())
-}
-
-/// When the next job whose time is still to come is to be queued, in milliseconds from now; negative when it is late.
-pub async fn next_scheduled(db: impl PgExecutor<'_>) -> Result<Option<f64>> {
-    sqlx::query_scalar!(
-        r#"SELECT (extract(epoch FROM min(run_at) - now()) * 1000)::float8 FROM jobs
-           WHERE finished_at IS NULL AND run_at IS NOT NULL AND state IN ('scheduled', 'parked')"#
-    )
-    .fetch_one(db)
-    .await
-}
-
-/// When jobs of a lane started within the last minute, the oldest first, `limit` at most.
-pub async fn recent_starts(db: impl PgExecutor<'_>, lane: Kind, limit: i64) -> Result<Vec<Timestamp>> {
-    let starts = sqlx::query_scalar!(
-        "SELECT attempts.started_at FROM attempts JOIN jobs ON jobs.id = job_id
-         WHERE kind = $1 AND attempts.started_at > now() - interval '1 minute'
-         ORDER BY attempts.started_at DESC LIMIT $2",
-        lane.as_str(),
-        limit,
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(starts.into_iter().rev().map(timestamp).collect())
-}
-
-/// A job that was deleted, with the number of its attempts.
-#[derive(Clone, Debug)]
-pub struct Deleted {
-    pub id: JobId,
-    pub attempts: u32,
-    pub owner: Option<UserId>,
-    pub priority: Priority,
-    pub kind: Kind,
-}
-
-/// Deletes a job with everything that belongs to it, unless it runs.
-pub async fn delete(db: impl PgExecutor<'_>, id: JobId) -> Result<Option<Deleted>> {
-    let row = sqlx::query!(
-        "DELETE FROM jobs WHERE id = $1 AND state <> 'running' RETURNING attempt, created_by, priority, kind",
-        id.as_uuid(),
-    )
-    .fetch_optional(db)
-    .await?;
-    row.map(|row| {
-        Ok(Deleted {
-            id,
-            attempts: unsigned(row.attempt.into()),
-            owner: row.created_by.map(UserId::from_uuid),
-            priority: priority_from(row.priority),
-            kind: row.kind.parse().map_err(unreadable)?,
-        })
-    })
-    .transpose()
-}
-
-/// Which jobs a clean-up is about: of one lane or of all, in one state, and of some age.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stale {
-    pub lane: Option<Kind>,
-    pub state: JobState,
-    /// Since they ended, or were made when they have not.
-    pub older_than: Duration,
-}
-
-/// How many jobs and lines of theirs a clean-up is about.
-pub async fn count_stale(db: impl PgExecutor<'_>, stale: Stale) -> Result<(u64, u64)> {
-    let row = sqlx::query!(
-        r#"SELECT count(*) AS "jobs!",
-                  coalesce(sum((SELECT sum(lines) FROM attempts WHERE job_id = jobs.id)), 0)::bigint AS "lines!"
-           FROM jobs
-           WHERE ($1::text IS NULL OR kind = $1) AND state = $2 AND state <> 'running'
-             AND coalesce(finished_at, created_at) < now() - $3 * interval '1 millisecond'"#,
-        stale.lane.map(Kind::as_str),
-        stale.state.as_str(),
-        stale.older_than.as_secs_f64() * 1000.0,
-    )
-    .fetch_one(db)
-    .await?;
-    Ok((u64::try_from(row.jobs).unwrap_or(0), u64::try_from(row.lines).unwrap_or(0)))
-}
-
-/// The oldest of the jobs that a clean-up is about.
-pub async fn stale_examples(db: impl PgExecutor<'_>, stale: Stale, limit: i64) -> Result<Vec<Job>> {
-    let rows = sqlx::query_as!(
-        JobRow,
-        "SELECT * FROM jobs
-         WHERE ($1::text IS NULL OR kind = $1) AND state = $2 AND state <> 'running'
-           AND coalesce(finished_at, created_at) < now() - $3 * interval '1 millisecond'
-         ORDER BY id LIMIT $4",
-        stale.lane.map(Kind::as_str),
-        stale.state.as_str(),
-        stale.older_than.as_secs_f64() * 1000.0,
-        limit,
-    )
-    .fetch_all(db)
-    .await?;
-    jobs_from(rows)
-}
-
-/// Deletes some of the jobs that a clean-up is about, `limit` at most.
-pub async fn delete_stale(db: impl PgExecutor<'_>, stale: Stale, limit: i64) -> Result<Vec<Deleted>> {
-    let rows = sqlx::query!(
-        "DELETE FROM jobs WHERE state = $2 AND id IN (
-             SELECT id FROM jobs
-             WHERE ($1::text IS NULL OR kind = $1) AND state = $2 AND state <> 'running'
-               AND coalesce(finished_at, created_at) < now() - $3 * interval '1 millisecond'
-             ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED
-         )
-         RETURNING id, attempt, created_by, priority, kind",
-        stale.lane.map(Kind::as_str),
-        stale.state.as_str(),
-        stale.older_than.as_secs_f64() * 1000.0,
-        limit,
-    )
-    .fetch_all(db)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Deleted {
-                id: JobId::from_uuid(row.id),
-                attempts: unsigned(row.attempt.into()),
-                owner: row.created_by.map(UserId::from_uuid),
-                priority: priority_from(row.priority),
-                kind: row.kind.parse().map_err(unreadable)?,
-            })
-        })
-        .collect()
-}
-
 /// How long the last jobs of this kind and repository that succeeded took: their median, in milliseconds.
 pub async fn usual_duration(db: impl PgExecutor<'_>, kind: Kind, repository: &str) -> Result<Option<u64>> {
     let millis = sqlx::query_scalar!(
@@ -660,18 +447,6 @@ pub async fn usual_duration(db: impl PgExecutor<'_>, kind: Kind, repository: &st
     Ok(millis.map(|millis| millis.max(0.0) as u64))
 }
 
-/// The running jobs of a lane: what may hold a slot.
-pub async fn running_ids(db: impl PgExecutor<'_>, lane: Kind) -> Result<Vec<JobId>> {
-    let ids = sqlx::query_scalar!(
-        "SELECT id FROM jobs
-         WHERE id IN (SELECT job_id FROM attempts WHERE attempts.state = 'running') AND state = 'running' AND kind = $1",
-        lane.as_str(),
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(ids.into_iter().map(JobId::from_uuid).collect())
-}
-
 /// A job and its owner, without asking who wants to know.
 pub async fn find_owned(db: impl PgExecutor<'_>, id: JobId) -> Result<Option<OwnedJob>> {
     sqlx::query_as!(JobRow, "SELECT * FROM jobs WHERE id = $1", id.as_uuid())
@@ -679,61 +454,4 @@ pub async fn find_owned(db: impl PgExecutor<'_>, id: JobId) -> Result<Option<Own
         .await?
         .map(OwnedJob::try_from)
         .transpose()
-}
-
-/// How many queued jobs of its lane go before a queued job; counts stop at [`MOST_AHEAD`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ahead {
-    pub more_urgent: u64,
-    /// Of its priority, asked for earlier.
-    pub earlier: u64,
-    /// Of its priority, when people take turns.
-    pub by_person: u64,
-    /// Likewise when repositories do.
-    pub by_repository: u64,
-}
-
-/// Nobody wants to know more exactly, and counting a million jobs takes time.
-pub const MOST_AHEAD: i64 = 10_000;
-
-pub async fn ahead(db: impl PgExecutor<'_>, job: &Job) -> Result<Ahead> {
-    let row = sqlx::query!(
-        r#"WITH this AS (SELECT id, kind, priority, created_by, repository FROM jobs WHERE id = $1),
-           urgent AS (
-               SELECT FROM jobs, this
-               WHERE jobs.state = 'queued' AND jobs.finished_at IS NULL AND jobs.kind = this.kind
-                 AND jobs.priority < this.priority LIMIT $2
-           ), equal AS (
-               SELECT jobs.id < this.id AS is_earlier, jobs.created_by, jobs.repository,
-                      jobs.created_by IS NOT DISTINCT FROM this.created_by AS same_person,
-                      jobs.repository = this.repository AS same_repository,
-                      row_number() OVER (PARTITION BY jobs.created_by ORDER BY jobs.id) AS person_turn,
-                      row_number() OVER (PARTITION BY jobs.repository ORDER BY jobs.id) AS repository_turn
-               FROM (SELECT jobs.* FROM jobs, this
-                     WHERE jobs.state = 'queued' AND jobs.finished_at IS NULL AND jobs.kind = this.kind
-                       AND jobs.priority = this.priority ORDER BY jobs.id LIMIT $2) AS jobs, this
-               WHERE jobs.id <> this.id
-           ), own AS (
-               SELECT count(*) FILTER (WHERE same_person AND is_earlier) AS of_person,
-                      count(*) FILTER (WHERE same_repository AND is_earlier) AS of_repository FROM equal
-           )
-           SELECT (SELECT count(*) FROM urgent) AS "more_urgent!",
-                  (SELECT count(*) FROM equal WHERE is_earlier) AS "earlier!",
-                  (SELECT count(*) FROM equal, own
-                   WHERE CASE WHEN same_person THEN is_earlier ELSE person_turn <= of_person + 1 END) AS "by_person!",
-                  (SELECT count(*) FROM equal, own
-                   WHERE CASE WHEN same_repository THEN is_earlier ELSE repository_turn <= of_repository + 1 END)
-                   AS "by_repository!""#,
-        job.id.as_uuid(),
-        MOST_AHEAD,
-    )
-    .fetch_one(db)
-    .await?;
-    let count = |count: i64| u64::try_from(count).unwrap_or(0);
-    Ok(Ahead {
-        more_urgent: count(row.more_urgent),
-        earlier: count(row.earlier),
-        by_person: count(row.by_person),
-        by_repository: count(row.by_repository),
-    })
 }

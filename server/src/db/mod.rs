@@ -16,7 +16,9 @@ pub mod lanes;
 pub mod operations;
 pub mod output;
 pub mod people;
+mod queued;
 pub mod quotas;
+mod removal;
 pub mod runners;
 pub mod schedules;
 pub mod sessions;
@@ -25,11 +27,14 @@ pub mod transitions;
 
 pub use job_counts::{JobCount, job_counts};
 pub use jobs::{
-    Ahead, Conversation, Deleted, JobRow, LaneCount, NewJobRow, OwnedJob, QueuedJob, Stale, Visible, ahead,
-    conversation, count_stale, delete, delete_stale, figures, find, find_owned, finished_page, insert,
-    lane_counts, next_scheduled, page, queued_count, queued_since, recent_starts, repositories, running,
-    running_ids, stale_examples, usual_duration, waiting, with_request,
+    Conversation, JobRow, NewJobRow, OwnedJob, Visible, conversation, figures, find, find_owned,
+    finished_page, insert, page, repositories, running, usual_duration, waiting, with_request,
 };
+pub use queued::{
+    Ahead, LaneCount, QueuedJob, ahead, lane_counts, next_scheduled, queued_count, queued_since,
+    recent_starts, running_ids,
+};
+pub use removal::{Deleted, Stale, count_stale, delete, delete_stale, stale_examples};
 pub use short_ids::ids_ending_with;
 
 use anyhow::Context as _;

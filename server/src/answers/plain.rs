@@ -35,10 +35,16 @@ pub(super) fn one_line(text: &str, most: usize) -> String {
 }
 
 fn bounded(text: &str, most: usize) -> String {
+    let text: String = text.chars().filter(|char| !turns_text_around(*char)).collect();
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{} …", &text[..end]),
-        None => text.to_owned(),
+        None => text,
     }
+}
+
+/// Marks of direction let a text look like another one. Letters of right-to-left scripts need none.
+fn turns_text_around(char: char) -> bool {
+    matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
 }
 
 fn harmless_line(line: &str, is_code: bool) -> String {
@@ -103,5 +109,10 @@ mod tests {
     fn a_long_text_is_cut() {
         assert_eq!(harmless(&"ü".repeat(20), 5), "üüüüü …");
         assert_eq!(one_line("a\nb  c", 100), "a b c");
+    }
+
+    #[test]
+    fn no_text_looks_like_another_one() {
+        assert_eq!(one_line("fix \u{202e}txt.exe\u{202c} שלום", 100), "fix txt.exe שלום");
     }
 }

@@ -36,8 +36,15 @@ pub(super) struct Watch<'a> {
     config: &'a Config,
     /// Until when each webhook was looked at.
     looked: HashMap<WebhookOf, DateTime<Utc>>,
-    /// How often what is still missing was asked for: a look does not reach back to all tries.
-    asked: HashMap<Uuid, usize>,
+    /// What was asked for, as long as it can be: a look does not reach back to all tries.
+    asked: HashMap<Uuid, Asked>,
+}
+
+/// How often a delivery was asked for.
+#[derive(Clone, Copy)]
+struct Asked {
+    times: usize,
+    delivered_at: DateTime<Utc>,
 }
 
 impl<'a> Watch<'a> {
@@ -120,8 +127,13 @@ impl<'a> Watch<'a> {
                 Err(error) if error.may_pass() => return Err(error.into()),
                 Err(error) => refused(delivery, &error),
             }
-            *self.asked.entry(delivery.guid).or_default() += 1;
+            let Asked { times, .. } = self
+                .asked
+                .entry(delivery.guid)
+                .or_insert(Asked { times: 0, delivered_at: delivery.delivered_at });
+            *times += 1;
         }
+        self.asked.retain(|_, asked| asked.delivered_at > now - FIRST_LOOK);
         self.looked.insert(webhook, now);
         Ok(asked)
     }
@@ -132,14 +144,15 @@ fn refused(delivery: &HookDelivery, error: &GitHubError) {
 }
 
 /// The last try of those that never arrived and were not asked for too often, the oldest first.
-fn never_arrived(tries: Vec<HookDelivery>, asked: &HashMap<Uuid, usize>) -> Vec<HookDelivery> {
+fn never_arrived(tries: Vec<HookDelivery>, asked: &HashMap<Uuid, Asked>) -> Vec<HookDelivery> {
     let mut by_id: HashMap<Uuid, Vec<HookDelivery>> = HashMap::new();
     for delivery in tries {
         by_id.entry(delivery.guid).or_default().push(delivery);
     }
     let is_missing = |tries: &Vec<HookDelivery>| {
         let again = tries.iter().filter(|delivery| delivery.redelivery).count();
-        let asked = tries.first().and_then(|delivery| asked.get(&delivery.guid)).copied().unwrap_or_default();
+        let asked =
+            tries.first().and_then(|delivery| asked.get(&delivery.guid)).map_or(0, |asked| asked.times);
         tries.iter().all(|delivery| !delivery.has_arrived()) && again.max(asked) < TIMES
     };
     let mut missing: Vec<HookDelivery> =
@@ -156,7 +169,7 @@ mod tests {
         HookDelivery { id: 1, guid: Uuid::from_u128(guid), delivered_at: Utc::now(), redelivery, status_code }
     }
 
-    fn missing(tries: Vec<HookDelivery>, asked: &HashMap<Uuid, usize>) -> Vec<u128> {
+    fn missing(tries: Vec<HookDelivery>, asked: &HashMap<Uuid, Asked>) -> Vec<u128> {
         let mut ids: Vec<u128> =
             never_arrived(tries, asked).iter().map(|delivery| delivery.guid.as_u128()).collect();
         ids.sort_unstable();
@@ -181,7 +194,7 @@ mod tests {
         let mut tries = vec![delivery(1, 502, false), delivery(2, 502, false), delivery(3, 502, true)];
         tries.extend((0..TIMES).map(|_| delivery(1, 502, true)));
         // The look before has seen other tries of it.
-        let asked = HashMap::from([(Uuid::from_u128(3), TIMES)]);
+        let asked = HashMap::from([(Uuid::from_u128(3), Asked { times: TIMES, delivered_at: Utc::now() })]);
         assert_eq!(missing(tries, &asked), [2]);
     }
 }

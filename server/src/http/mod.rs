@@ -16,6 +16,7 @@ mod lanes;
 mod limit;
 mod metrics;
 mod oauth;
+mod one_or_many;
 mod openapi;
 mod output;
 mod pages;

@@ -4,7 +4,7 @@ use std::{str::FromStr, sync::Arc};
 
 use app::{
     backend::Backend,
-    model::{ApiError, Attempt, Job, JobDetail, JobFilter, JobId, JobPage, NewJob, Person, Trigger},
+    model::{ApiError, Attempt, Job, JobDetail, JobFilter, JobId, JobPage, Person, Trigger},
 };
 use axum::{
     Json,
@@ -14,10 +14,9 @@ use axum::{
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, de::DeserializeOwned};
-use utoipa::ToSchema;
+use serde::de::DeserializeOwned;
 
-use super::{error::Problem, openapi::Refused};
+use super::{error::Problem, one_or_many::OneOrMany, openapi::Refused};
 use crate::{backend::Server, lifecycle::Submitted};
 
 /// How many jobs one request can make.
@@ -91,14 +90,6 @@ pub(super) async fn no_such_route(OriginalUri(uri): OriginalUri) -> Problem {
 
 pub(super) async fn wrong_method() -> Problem {
     Problem::wrong_method()
-}
-
-/// A job, or a list of them, which is taken as a whole or not at all.
-#[derive(Deserialize, ToSchema)]
-#[serde(untagged)]
-pub(super) enum OneOrMany {
-    Many(Vec<NewJob>),
-    One(Box<NewJob>),
 }
 
 /// Make a job, or several that are taken as a whole.

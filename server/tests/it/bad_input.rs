@@ -132,8 +132,16 @@ async fn a_body_that_is_no_job_is_answered_by_what_is_wrong_with_it() {
     }
     problem(post("application/json", b"{\"kind\": \"\xff\xfe\"}").await, 400).await;
     problem(post("application/json", b"{\"kind\": \"\\ud800\"}").await, 400).await;
-    for body in [&b"7"[..], b"\"x\"", b"{\"kind\": 7}", b"{\"max_attempts\": -1}"] {
-        assert_eq!(problem(post("application/json", body).await, 422).await["code"], "invalid_json");
+    for (body, part) in [
+        ("7", "an object or a list of objects"),
+        ("\"x\"", "an object or a list of objects"),
+        ("{\"kind\": 7}", "kind"),
+        ("{\"max_attempts\": -1}", "max_attempts"),
+        ("[{}, {\"run_at\": \"tomorrow\"}]", "[1].run_at"),
+    ] {
+        let problem = problem(post("application/json", body.as_bytes()).await, 422).await;
+        assert_eq!(problem["code"], "invalid_json");
+        assert!(problem["detail"].as_str().unwrap().contains(part), "{problem}");
     }
     problem(post("text/plain", b"{}").await, 415).await;
     problem(app.post("/api/jobs").await, 415).await;

@@ -13,6 +13,7 @@ pub mod installations;
 mod job_counts;
 mod jobs;
 pub mod lanes;
+mod motion;
 pub mod operations;
 pub mod output;
 pub mod people;
@@ -30,6 +31,7 @@ pub use jobs::{
     Conversation, JobRow, NewJobRow, OwnedJob, Visible, conversation, figures, find, find_owned,
     finished_page, insert, page, repositories, running, usual_duration, waiting, with_request,
 };
+pub use motion::{Motion, flushed, with_kept_plans};
 pub use queued::{
     Ahead, LaneCount, QueuedJob, ahead, lane_counts, next_scheduled, queued_count, queued_since,
     recent_starts, running_ids,
@@ -69,21 +71,6 @@ pub async fn connect(config: &DatabaseConfig) -> anyhow::Result<PgPool> {
         .connect(config.url.expose_secret())
         .await
         .context("Postgres cannot be reached at the address in `database.url`")
-}
-
-/// Connections to the same database that plan a statement once and keep the plan, for the few that every job needs and that
-/// look rows up by their keys. Postgres would plan those that are given arrays anew each time, which costs more than to
-/// execute them. A plan that is kept must be right for a full table although it may be made for an empty one, where reading
-/// all of it looks cheapest: so these read no whole tables. Statements whose best plan depends on what they are given go to
-/// the other pool.
-pub fn with_kept_plans(pool: &PgPool) -> PgPool {
-    let connect = pool.connect_options().as_ref().clone().options([
-        ("plan_cache_mode", "force_generic_plan"),
-        ("enable_seqscan", "off"),
-        ("enable_hashjoin", "off"),
-        ("enable_mergejoin", "off"),
-    ]);
-    pool.options().clone().connect_lazy_with(connect)
 }
 
 /// Brings the schema up to date. Safe to run from many processes at once: the migrator takes a lock.

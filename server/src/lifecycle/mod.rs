@@ -34,12 +34,13 @@ use crate::{
     census::Census,
     config::QueueConfig,
     db::{
-        self, LaneCount, NewJobRow, OwnedJob, Visible,
+        self, LaneCount, Motion, NewJobRow, OwnedJob, Visible,
         transitions::{self, Loss, Verdict},
     },
     metrics,
     queue::{Entry, Queue},
 };
+use submit::Intake;
 
 /// How many events go in one message.
 const EVENTS: usize = 64;
@@ -48,10 +49,11 @@ const EVENTS: usize = 64;
 #[derive(Clone)]
 pub struct Lifecycle {
     db: PgPool,
-    /// For the statements that each job needs; see [`db::with_kept_plans`].
-    motion: PgPool,
+    /// For the statements that each job needs.
+    motion: Motion,
     queue: Queue,
     config: QueueConfig,
+    intake: Intake,
     submissions: Batcher<NewJobRow, Result<Job, ApiError>>,
     /// How full the lanes are.
     census: Arc<Census<(), Vec<LaneCount>>>,
@@ -59,15 +61,16 @@ pub struct Lifecycle {
 
 impl Lifecycle {
     pub fn new(db: PgPool, queue: Queue, config: QueueConfig) -> Self {
-        let motion = db::with_kept_plans(&db);
-        let submissions = submit::batches(motion.clone(), queue.clone());
+        let motion = Motion::new(&db);
+        let intake = Intake::new(motion.clone(), queue.clone());
+        let submissions = submit::batches(intake.clone());
         let census = Census::new(|counts: &Vec<LaneCount>| {
             counts
                 .iter()
                 .map(|LaneCount { running, queued, later, .. }| u64::from(running + queued + later))
                 .sum()
         });
-        Self { db, motion, queue, config, submissions, census }
+        Self { db, motion, queue, config, intake, submissions, census }
     }
 
     pub fn db(&self) -> &PgPool {
@@ -91,7 +94,9 @@ impl Lifecycle {
         if claimed.is_empty() {
             return Ok(Vec::new());
         }
-        let started = transitions::start(&self.motion, &claimed, runner, lease).await?;
+        let mut db = self.motion.connection().await?;
+        let started = transitions::start(&mut *db, &claimed, runner, lease).await?;
+        db.keep();
         if started.len() < claimed.len() {
             let lost: Vec<JobId> = claimed
                 .iter()
@@ -110,7 +115,9 @@ impl Lifecycle {
     /// Ends attempts that ran to their end, and returns those that were still this runner's. What a lost runner says of the
     /// others changes nothing.
     pub async fn finish(&self, runner: &str, verdicts: &[Verdict]) -> sqlx::Result<Vec<OwnedJob>> {
-        let finished = transitions::finish(&self.motion, runner, verdicts).await?;
+        let mut db = self.motion.connection().await?;
+        let finished = transitions::finish(&mut *db, runner, verdicts).await?;
+        db.keep();
         metrics::finished(&finished, verdicts);
         let release = async {
             for lane in Kind::ALL {

@@ -1,14 +1,12 @@
 //! Making jobs: one by one, many at once, and once for a key.
 
-use app::model::{ApiError, Job, JobId, Person};
-use sqlx::PgPool;
-
 use super::{Event, JobRequest, Lifecycle, away, push};
 use crate::{
     batch::Batcher,
-    db::{self, NewJobRow, OwnedJob},
+    db::{self, Motion, NewJobRow, OwnedJob},
     queue::Queue,
 };
+use app::model::{ApiError, Job, JobId, Person};
 
 /// How many jobs one statement makes at most.
 const BATCH: usize = 256;
@@ -36,8 +34,7 @@ impl Lifecycle {
     /// Keeps many jobs in one statement: all of them, or none.
     pub async fn submit_all(&self, person: &Person, requests: &[JobRequest]) -> Result<Vec<Job>, ApiError> {
         let rows: Vec<NewJobRow> = requests.iter().map(|request| request.row(JobId::new(), person)).collect();
-        let made = db::insert(&self.motion, &rows).await.map_err(away)?;
-        tokio::join!(push(&self.queue, &made), self.changed(&made));
+        let made = self.intake.make(&rows).await.map_err(away)?;
         Ok(made.into_iter().map(|owned| owned.job).collect())
     }
 
@@ -89,24 +86,50 @@ impl Lifecycle {
     }
 }
 
+/// Where jobs are made that nothing else is written with.
+#[derive(Clone)]
+pub(super) struct Intake {
+    unflushed: Motion,
+    motion: Motion,
+    queue: Queue,
+}
+
+impl Intake {
+    pub(super) fn new(motion: Motion, queue: Queue) -> Self {
+        Self { unflushed: motion.without_flushing(), motion, queue }
+    }
+
+    /// Makes jobs, and returns when they are safe. A runner can have one a little earlier, while the disk is at work: it
+    /// waits until the start is on the disk before it begins, and the start is written behind the job. So a job that Postgres
+    /// loses was neither begun nor acknowledged, and its id in Redis leads to nothing.
+    async fn make(&self, rows: &[NewJobRow]) -> sqlx::Result<Vec<OwnedJob>> {
+        let mut db = self.unflushed.connection().await?;
+        let made = db::insert(&mut *db, rows).await?;
+        db.keep();
+        let flushed = async {
+            let mut db = self.motion.connection().await?;
+            db::flushed(&mut *db).await?;
+            db.keep();
+            Ok::<_, sqlx::Error>(())
+        };
+        let (flushed, ()) = tokio::join!(flushed, announce(&self.queue, &made));
+        flushed?;
+        Ok(made)
+    }
+}
+
 /// Requests that come while others are being written go together.
-pub(super) fn batches(db: PgPool, queue: Queue) -> Batcher<NewJobRow, Result<Job, ApiError>> {
+pub(super) fn batches(intake: Intake) -> Batcher<NewJobRow, Result<Job, ApiError>> {
     Batcher::start(BATCH, AT_ONCE, move |rows: Vec<NewJobRow>| {
-        let (db, queue) = (db.clone(), queue.clone());
+        let intake = intake.clone();
         async move {
-            match db::insert(&db, &rows).await {
-                Ok(made) => {
-                    announce(&queue, &made).await;
-                    in_order(&rows, made)
-                }
+            match intake.make(&rows).await {
+                Ok(made) => in_order(&rows, made),
                 // One that Postgres does not take must not keep the others out.
-                Err(sqlx::Error::Database(_)) if rows.len() > 1 => {
+                Err(error) if rows.len() > 1 && !db::is_passing(&error) => {
                     let mut answers = Vec::with_capacity(rows.len());
                     for row in &rows {
-                        let made = db::insert(&db, std::slice::from_ref(row)).await.map_err(away);
-                        if let Ok(made) = &made {
-                            announce(&queue, made).await;
-                        }
+                        let made = intake.make(std::slice::from_ref(row)).await.map_err(away);
                         answers.push(made.and_then(|made| {
                             made.into_iter().next().map(|owned| owned.job).ok_or(ApiError::Internal)
                         }));

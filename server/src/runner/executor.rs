@@ -66,7 +66,7 @@ impl Execute for Executor {
         let outcome = match self.grounds.workspaces.create(attempt.job.id, attempt.job.attempt) {
             Ok(workspace) => {
                 let outcome = self.run(attempt, &workspace).await;
-                workspace.remove().await;
+                workspace.remove();
                 outcome
             }
             Err(error) => Err(anyhow::Error::new(error).context("the runner's disk")),

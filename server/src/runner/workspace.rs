@@ -8,6 +8,7 @@ use std::{
 };
 
 use app::model::JobId;
+use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 
 /// Where this runner keeps attempts. Locked while it lives, so that another one can tell what is left of a dead runner.
 pub struct Workspaces {
@@ -32,12 +33,15 @@ impl Workspaces {
         }
         let root = all.join(runner);
         fs::create_dir(&root)?;
+        if let Err(error) = spread(&root) {
+            tracing::debug!(%error, "the disk has no places apart for attempts");
+        }
         let lock = File::create(root.join(LOCK))?;
         lock.lock()?;
         Ok(Self { root, _lock: lock })
     }
 
-    /// A new, empty directory for an attempt; removed with everything in it when it is dropped.
+    /// A new, empty directory for an attempt, until [`Workspace::remove`].
     pub fn create(&self, job: JobId, attempt: u32) -> io::Result<Workspace> {
         let directory = self.root.join(format!("{job}-{attempt}"));
         fs::create_dir(&directory)?;
@@ -52,6 +56,15 @@ impl Drop for Workspaces {
     fn drop(&mut self) {
         let _ = remove(&self.root);
     }
+}
+
+/// Has each directory in this one get a place of its own on the disk. Ext4 puts files near their directory, and does not use
+/// the places of files again that were removed in the last minutes, but looks at them one by one: a checkout beside those of
+/// the attempts before took four times as long.
+fn spread(directory: &Path) -> io::Result<()> {
+    let directory = File::open(directory)?;
+    let flags = ioctl_getflags(&directory)?;
+    Ok(ioctl_setflags(&directory, flags | IFlags::TOPDIR)?)
 }
 
 /// A directory whose lock nobody holds.
@@ -91,12 +104,13 @@ impl Workspace {
         self.directory.join("tmp")
     }
 
-    /// Removes everything, off the async threads: a checkout can hold a million files.
-    pub async fn remove(self) {
-        let removed = tokio::task::spawn_blocking(move || remove(&self.directory)).await;
-        if let Ok(Err(error)) = removed {
-            tracing::warn!(%error, "an attempt's directory stays on the disk until the runner stops");
-        }
+    /// Removes everything, off the async threads: a checkout can hold a million files. Nobody waits for it.
+    pub fn remove(self) {
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = remove(&self.directory) {
+                tracing::warn!(%error, "an attempt's directory stays on the disk until the runner stops");
+            }
+        });
     }
 }
 

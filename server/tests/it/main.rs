@@ -43,5 +43,6 @@ mod streams;
 mod survivors;
 mod tokens;
 mod transcript;
+mod up;
 mod verdicts;
 mod webhooks;

@@ -1,8 +1,8 @@
-//! The application under test.
+//! The application under test. Programs of it are in `programs`, and what is asked of it in `requests`.
 
 use std::{net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
-use app::model::{Attempt, Job, JobDetail, JobId, JobState, Line, OutputPage, Person, Role, Stream};
+use app::model::{Person, Role};
 use chrono::{TimeDelta, Utc};
 use millrace::{
     answers::Answers,
@@ -16,19 +16,17 @@ use millrace::{
     runner::{Executor, Runner, Shutdown, unique_name},
     secret, tls,
 };
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    EventStream, Gate, Process, Proxy, Repo, Said, Stack, millrace,
+    Gate, Repo, Stack,
     stack::Database,
-    texts,
-    wait::{LIMIT, eventually, until},
+    wait::LIMIT,
 };
 
 /// What tests set differently from the shipped file.
@@ -54,7 +52,7 @@ pub struct App {
     pub http: Client,
     /// The owner's API token.
     pub token: SecretString,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     settings: Vec<(String, String)>,
     change: Box<dyn Fn(&mut Config) + Send + Sync>,
     stop: CancellationToken,
@@ -207,7 +205,7 @@ impl App {
         Repo::empty(self.directory.path().join(name))
     }
 
-    // Runners and processes
+    // Runners
 
     /// Starts a runner in this process.
     pub async fn runner(&self) -> TestRunner {
@@ -248,92 +246,7 @@ impl App {
         tokio::spawn(answers.run(self.stop.child_token()))
     }
 
-    /// Runs `millrace` to its end.
-    pub async fn millrace(&self, arguments: &[&str]) -> Said {
-        self.millrace_with(&[], arguments).await
-    }
-
-    pub async fn millrace_with(&self, settings: &[(&str, &str)], arguments: &[&str]) -> Said {
-        let command = millrace(self.path(), &self.settings_and(settings), arguments);
-        let output = tokio::process::Command::from(command).kill_on_drop(true).output();
-        tokio::time::timeout(LIMIT, output).await.expect("millrace does not end").unwrap().into()
-    }
-
-    /// Runs `millrace` as a client of this application, with the owner's token.
-    pub async fn client(&self, arguments: &[&str]) -> Said {
-        self.client_with(&[], arguments).await
-    }
-
-    pub async fn client_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Said {
-        let own = self.client_variables(&self.url(""));
-        let own = own.iter().map(|(name, value)| (*name, value.as_str()));
-        let variables: Vec<(&str, &str)> = own.chain(variables.iter().copied()).collect();
-        self.millrace_with(&variables, arguments).await
-    }
-
-    /// Starts a client as a process that goes through `proxy`.
-    pub fn client_process(&self, proxy: &Proxy, arguments: &[&str]) -> Process {
-        let variables = self.client_variables(&proxy.url()).map(|(name, value)| (name.to_owned(), value));
-        let command = millrace(self.path(), &variables, arguments);
-        Process::start(command, self.path().join(format!("client-{}.log", uuid::Uuid::new_v4())))
-    }
-
-    fn client_variables(&self, url: &str) -> [(&'static str, String); 2] {
-        [("MILLRACE_URL", url.to_owned()), ("MILLRACE_TOKEN", self.token.expose_secret().to_owned())]
-    }
-
-    /// A way to this application that can be cut.
-    pub async fn proxy(&self) -> Proxy {
-        Proxy::to(self.address).await
-    }
-
-    /// Starts `millrace up` on that port as a process, with this test's Postgres and Redis.
-    pub fn up_process(&self, port: u16, data_dir: &Path) -> Process {
-        self.up_process_with(&[], port, data_dir)
-    }
-
-    pub fn up_process_with(&self, settings: &[(&str, &str)], port: u16, data_dir: &Path) -> Process {
-        let arguments =
-            ["up", "--listen", &format!("127.0.0.1:{port}"), "--data-dir", data_dir.to_str().unwrap()];
-        let command = millrace(self.path(), &self.settings_and(settings), &arguments);
-        Process::start(command, self.path().join("up.log"))
-    }
-
-    /// Starts `millrace run` as a process.
-    pub fn runner_process(&self, settings: &[(&str, &str)]) -> Process {
-        let command = millrace(self.path(), &self.settings_and(settings), &["run"]);
-        Process::start(command, self.path().join(format!("runner-{}.log", uuid::Uuid::new_v4())))
-    }
-
-    /// A port that nobody listens on.
-    pub async fn free_port(&self) -> u16 {
-        TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
-    }
-
-    /// Starts `millrace serve` as a process and returns it when it answers, with its address.
-    pub async fn server_process(&self, port: u16) -> (Process, SocketAddr) {
-        self.server_process_with(port, &[]).await
-    }
-
-    pub async fn server_process_with(&self, port: u16, settings: &[(&str, &str)]) -> (Process, SocketAddr) {
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let arguments = ["serve", "--listen", &address.to_string()];
-        let command = millrace(self.path(), &self.settings_and(settings), &arguments);
-        let mut process =
-            Process::start(command, self.path().join(format!("server-{}.log", uuid::Uuid::new_v4())));
-        until("the server answers", async || {
-            assert!(process.is_running(), "the server ended: {}", process.log());
-            self.http
-                .get(format!("http://{address}/readyz"))
-                .send()
-                .await
-                .is_ok_and(|answer| answer.status().is_success())
-        })
-        .await;
-        (process, address)
-    }
-
-    fn settings_and(&self, more: &[(&str, &str)]) -> Vec<(String, String)> {
+    pub(super) fn settings_and(&self, more: &[(&str, &str)]) -> Vec<(String, String)> {
         let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         self.settings.iter().cloned().chain(more).collect()
     }
@@ -362,193 +275,6 @@ impl App {
             .await
             .unwrap();
         token.expose_secret().to_owned()
-    }
-
-    // Requests
-
-    pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    /// A request in the owner's name.
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, self.url(path)).bearer_auth(self.token.expose_secret())
-    }
-
-    pub async fn get(&self, path: &str) -> Response {
-        self.request(Method::GET, path).send().await.unwrap()
-    }
-
-    pub async fn get_json(&self, path: &str) -> Value {
-        let response = self.get(path).await;
-        assert_eq!(response.status(), StatusCode::OK, "{path}");
-        response.json().await.unwrap()
-    }
-
-    /// The lane of the commands.
-    pub async fn commands(&self) -> Value {
-        let lanes = self.get_json("/api/lanes").await;
-        let commands = lanes.as_array().unwrap().iter().find(|lane| lane["kind"] == "command");
-        commands.unwrap().clone()
-    }
-
-    pub async fn post(&self, path: &str) -> Response {
-        self.request(Method::POST, path).send().await.unwrap()
-    }
-
-    pub async fn post_json(&self, path: &str, body: &Value) -> Response {
-        self.request(Method::POST, path).json(body).send().await.unwrap()
-    }
-
-    pub async fn post_as(&self, token: &SecretString, path: &str, body: &Value) -> Response {
-        let url = format!("http://{}{path}", self.address);
-        self.http.post(url).bearer_auth(token.expose_secret()).json(body).send().await.unwrap()
-    }
-
-    // Jobs
-
-    /// Makes a job that runs this script on `repo`.
-    pub async fn submit(&self, script: &str) -> JobId {
-        self.submit_with(json!({ "script": script })).await
-    }
-
-    /// Makes a job of kind `command` on `repo` unless the fields say otherwise.
-    pub async fn submit_with(&self, fields: Value) -> JobId {
-        let response = self.post_json("/api/jobs", &self.new_job(fields)).await;
-        let status = response.status();
-        let body: Value = response.json().await.unwrap();
-        assert_eq!(status, StatusCode::CREATED, "{body}");
-        serde_json::from_value(body["id"].clone()).unwrap()
-    }
-
-    /// Makes a job in the name of whose token this is.
-    pub async fn submit_as(&self, token: &SecretString, fields: Value) -> JobId {
-        let response = self.post_as(token, "/api/jobs", &self.new_job(fields)).await;
-        let body: Value = response.json().await.unwrap();
-        serde_json::from_value(body["id"].clone()).unwrap_or_else(|_| panic!("{body}"))
-    }
-
-    /// A request for a job of kind `command` on `repo`, with these fields on top.
-    pub fn new_job(&self, fields: Value) -> Value {
-        let mut job = json!({ "kind": "command", "repository": self.repo.address(), "script": "true" });
-        job.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        job
-    }
-
-    /// Makes a job and waits until it has run to its end, whichever it is.
-    pub async fn run(&self, script: &str) -> JobDetail {
-        let id = self.submit(script).await;
-        self.finished(id).await
-    }
-
-    pub async fn run_with(&self, fields: Value) -> JobDetail {
-        let id = self.submit_with(fields).await;
-        self.finished(id).await
-    }
-
-    pub async fn job(&self, id: JobId) -> JobDetail {
-        serde_json::from_value(self.get_json(&format!("/api/jobs/{id}")).await).unwrap()
-    }
-
-    pub async fn attempts(&self, id: JobId) -> Vec<Attempt> {
-        serde_json::from_value(self.get_json(&format!("/api/jobs/{id}/attempts")).await).unwrap()
-    }
-
-    pub async fn finished(&self, id: JobId) -> JobDetail {
-        eventually("the job has ended", async || {
-            let detail = self.job(id).await;
-            detail.job.state.is_finished().then_some(detail)
-        })
-        .await
-    }
-
-    /// Waits until the job is in this state; one that has ended in another fails the test.
-    pub async fn wait_until(&self, id: JobId, state: JobState) -> Job {
-        eventually(&format!("the job is {state}"), async || {
-            let response = self.get(&format!("/api/jobs/{id}")).await;
-            // Away for a moment, as the server says itself.
-            if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-                return None;
-            }
-            let job = response.json::<JobDetail>().await.unwrap().job;
-            if job.state != state && job.state.is_finished() {
-                let output = self.output(id).await;
-                panic!("the job has ended as {}: {:?}\n{output:#?}", job.state, job.error);
-            }
-            (job.state == state).then_some(job)
-        })
-        .await
-    }
-
-    /// Waits until the job's latest attempt has printed this line.
-    pub async fn wait_for_line(&self, id: JobId, text: &str) {
-        until(&format!("the job prints `{text}`"), async || {
-            let job = self.job(id).await.job;
-            assert!(!job.state.is_finished(), "the job has ended as {}: {:?}", job.state, job.error);
-            self.output(id).await.iter().any(|line| line.line == text)
-        })
-        .await;
-    }
-
-    pub async fn cancel(&self, id: JobId) -> Response {
-        self.post(&format!("/api/jobs/{id}/cancel")).await
-    }
-
-    pub async fn retry(&self, id: JobId) -> Response {
-        self.post(&format!("/api/jobs/{id}/retry")).await
-    }
-
-    // Output
-
-    /// All lines of the latest attempt, page by page.
-    pub async fn output(&self, id: JobId) -> Vec<Line> {
-        let attempt = self.job(id).await.job.attempt;
-        self.output_of(id, attempt).await
-    }
-
-    pub async fn output_of(&self, id: JobId, attempt: u32) -> Vec<Line> {
-        let (mut lines, mut after) = (Vec::new(), 0);
-        loop {
-            let path = format!("/api/jobs/{id}/output?attempt={attempt}&after={after}&limit=5000");
-            let page: OutputPage = serde_json::from_value(self.get_json(&path).await).unwrap();
-            lines.extend(page.lines);
-            match page.next {
-                Some(next) => after = next,
-                None => return lines,
-            }
-        }
-    }
-
-    /// What the latest attempt's script printed on standard output.
-    pub async fn stdout(&self, id: JobId) -> Vec<String> {
-        let lines = self.output(id).await;
-        texts(&lines, Stream::Stdout).into_iter().map(str::to_owned).collect()
-    }
-
-    pub async fn output_text(&self, id: JobId) -> bytes::Bytes {
-        let response = self.get(&format!("/api/jobs/{id}/output.txt")).await;
-        assert_eq!(response.status(), StatusCode::OK);
-        response.bytes().await.unwrap()
-    }
-
-    /// Watches a job.
-    pub async fn stream(&self, id: JobId) -> EventStream {
-        self.stream_with(id, "").await
-    }
-
-    /// With a query, such as `?batch=1`.
-    pub async fn stream_with(&self, id: JobId, query: &str) -> EventStream {
-        self.open(self.request(Method::GET, &format!("/api/jobs/{id}/stream{query}"))).await
-    }
-
-    pub async fn board_stream(&self, token: &SecretString) -> EventStream {
-        self.open(self.http.get(self.url("/api/jobs/stream")).bearer_auth(token.expose_secret())).await
-    }
-
-    pub async fn open(&self, request: RequestBuilder) -> EventStream {
-        let response = request.send().await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK);
-        EventStream::new(response)
     }
 
     /// Removes everything that this test has in Redis in one step: what a Redis without persistence does when it

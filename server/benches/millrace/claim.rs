@@ -53,10 +53,10 @@ async fn without_work(installation: &Installation, report: &mut Report) -> anyho
         tokio::time::sleep(PAUSE).await;
     }
     runner.stop().await?;
-    report.add("claim", "request → started, p50", from_request.percentile(50), "ms", Target::Below(3.0));
-    report.add("claim", "request → started, p95", from_request.percentile(95), "ms", Target::Below(10.0));
-    report.add("claim", "201 → started, p50", from_answer.percentile(50), "ms", Target::Open);
-    report.add("claim", "201 → started, p95", from_answer.percentile(95), "ms", Target::Open);
+    report.add("claim", "accepted → started, p50", from_answer.percentile(50), "ms", Target::Below(3.0));
+    report.add("claim", "accepted → started, p95", from_answer.percentile(95), "ms", Target::Below(10.0));
+    report.add("claim", "asked → started, p50", from_request.percentile(50), "ms", Target::Open);
+    report.add("claim", "asked → started, p95", from_request.percentile(95), "ms", Target::Open);
     Ok(())
 }
 

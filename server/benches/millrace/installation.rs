@@ -93,8 +93,10 @@ impl Installation {
     /// The settings of a runner inside the bench, which takes as many jobs at once as it has slots.
     pub fn config(&self, slots: u32) -> anyhow::Result<Arc<Config>> {
         let own = [("MILLRACE_RUNNER__SLOTS".to_owned(), slots.to_string())];
+        let file = self.environment.iter().find(|(name, _)| name == "MILLRACE_CONFIG");
+        let file = file.map(|(_, path)| Path::new(path));
         let environment = self.environment.iter().cloned().chain(own);
-        Ok(Arc::new(config::load(None, environment, &Overrides::default())?))
+        Ok(Arc::new(config::load(file, environment, &Overrides::default())?))
     }
 
     /// The bench's own way to Postgres and Redis.

@@ -57,6 +57,7 @@ enum Section {
     /// What an agent's attempt costs around the agent
     Attempt,
     /// Deliveries of webhooks, and from a mention to its agent's start
+    #[value(name = "github")]
     GitHub,
     /// Resident memory at rest and while a gigabyte goes through
     Memory,

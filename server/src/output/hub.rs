@@ -13,7 +13,7 @@ use app::model::{JobId, JobState};
 use bytes::Bytes;
 use tokio::{
     sync::broadcast,
-    time::{Instant, MissedTickBehavior, interval, sleep_until},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
 };
 
 use super::{Block, Reader};
@@ -29,7 +29,9 @@ const POLL: Duration = Duration::from_millis(500);
 const POLLS_PER_CHECK: u32 = 4;
 /// Frames are at least this far apart for each viewer: about what sending one costs on two cores. With many viewers
 /// frames become fewer and larger, before the machine has no time left for anything else.
-const PACE: Duration = Duration::from_micros(8);
+const PACE: Duration = Duration::from_micros(10);
+/// So many times as far apart they are at most, while viewers have not taken the one before: the machine is slower, or busy.
+const PATIENCE: u32 = 4;
 /// Frames that a viewer may be behind before it reads for itself.
 const BACKLOG: usize = 64;
 
@@ -164,10 +166,17 @@ impl Hub {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut polls = 0;
         let mut next_frame = Instant::now();
+        let mut pace = PACE;
         loop {
             let look = tokio::select! {
                 _ = ring.heard() => {
                     sleep_until(next_frame).await;
+                    for _ in 1..PATIENCE {
+                        if tail.upgrade().is_none_or(|tail| tail.frames.is_empty()) {
+                            break;
+                        }
+                        sleep(pace).await;
+                    }
                     ring.catch_up();
                     Look::Live
                 }
@@ -201,7 +210,8 @@ impl Hub {
                 Look::End => 0,
             };
             let viewers = u32::try_from(tail.frames.receiver_count()).unwrap_or(u32::MAX);
-            next_frame = Instant::now() + (PACE * viewers).min(POLL);
+            pace = (PACE * viewers).min(POLL);
+            next_frame = Instant::now() + pace;
             match self.look(job, attempt, &mut cursor, look, &tail).await {
                 Ok(Some(lines)) => {
                     let _ = tail.frames.send(Frame::Ended(lines));

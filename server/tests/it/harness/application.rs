@@ -23,11 +23,7 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Gate, Repo, Stack,
-    stack::Database,
-    wait::LIMIT,
-};
+use super::{Gate, Repo, Stack, stack::Database, wait::LIMIT};
 
 /// What tests set differently from the shipped file.
 const SETTINGS: [(&str, &str); 8] = [

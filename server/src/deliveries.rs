@@ -52,7 +52,7 @@ impl Server {
         tracing::info!(delivery.id = %id, user.id = %person.id, "a delivery is worked on anew");
         let queue = self.lifecycle.queue();
         // Without the ring it is found within a second.
-        let _ = queue.ring(&queue.keys().github_bell(), b"delivery").await;
+        let _ = queue.ring(&queue.keys().deliveries_bell(), b"").await;
         Ok(())
     }
 }

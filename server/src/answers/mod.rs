@@ -61,7 +61,7 @@ impl Answers {
     /// Tells whatever there is to tell until `stop`.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let queue = self.lifecycle.queue();
-        let mut bell = queue.bells().listen(&queue.keys().github_bell());
+        let mut bell = queue.bells().listen(&queue.keys().answers_bell());
         let mut events = queue.bells().listen(&queue.keys().events());
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -70,7 +70,7 @@ impl Answers {
         let mut any_open = true;
         loop {
             tokio::select! {
-                _ = bell.heard() => {}
+                _ = bell.heard() => bell.catch_up(),
                 _ = events.heard(), if any_open => {
                     sleep(GATHER).await;
                     events.catch_up();

@@ -112,7 +112,7 @@ async fn accept(server: &Server, headers: &HeaderMap, event: &str, body: &[u8]) 
     let seen = deliveries::add(server.lifecycle.db(), &new).await.map_err(away)?;
     let queue = server.lifecycle.queue();
     // Without the ring it is found within a second.
-    let _ = queue.ring(&queue.keys().github_bell(), b"delivery").await;
+    let _ = queue.ring(&queue.keys().deliveries_bell(), b"").await;
     Ok((StatusCode::ACCEPTED, axum::Json(json!({ "id": id, "seen": seen }))).into_response())
 }
 

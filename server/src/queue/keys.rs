@@ -83,9 +83,14 @@ impl Keys {
         format!("{}:github:{digest}", self.prefix)
     }
 
-    /// Channel that rings when there is a delivery to work on, or an answer to give.
-    pub fn github_bell(&self) -> String {
-        format!("{}:github", self.prefix)
+    /// Channel that rings when there is a delivery to work on.
+    pub fn deliveries_bell(&self) -> String {
+        format!("{}:deliveries", self.prefix)
+    }
+
+    /// Channel that rings when there is an answer to give.
+    pub fn answers_bell(&self) -> String {
+        format!("{}:answers", self.prefix)
     }
 
     /// Channel on which a runner is told to look at its attempts at once.

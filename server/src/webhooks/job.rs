@@ -414,7 +414,7 @@ impl Webhooks {
         self.lifecycle.made(&made).await;
         let queue = self.lifecycle.queue();
         // Without the ring the answer comes within a second.
-        let _ = queue.ring(&queue.keys().github_bell(), b"answer").await;
+        let _ = queue.ring(&queue.keys().answers_bell(), b"").await;
         tracing::info!(delivery.id = %case.claimed.id, job.id = %row.id, "a delivery made a job");
         Ok(None)
     }

@@ -86,14 +86,15 @@ impl Webhooks {
 
     async fn work(self: &Arc<Self>, stop: &CancellationToken) {
         let queue = self.lifecycle.queue();
-        let mut ring = queue.bells().listen(&queue.keys().github_bell());
+        let mut ring = queue.bells().listen(&queue.keys().deliveries_bell());
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (slots, ended) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::new(Notify::new()));
         let under_way = TaskTracker::new();
         loop {
             tokio::select! {
-                _ = ring.heard() => {}
+                // One look finds all that rang before it.
+                _ = ring.heard() => ring.catch_up(),
                 _ = tick.tick() => {}
                 // What waited for it in its thread can begin.
                 () = ended.notified() => {}

@@ -5,7 +5,7 @@ use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use crate::harness::{App, assert_gapless, texts};
+use crate::harness::{App, assert_gapless, texts, until};
 
 #[tokio::test]
 async fn a_job_runs_to_success_and_its_output_is_complete_and_in_order() {

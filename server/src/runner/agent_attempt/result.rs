@@ -221,7 +221,7 @@ impl AgentAttempt<'_> {
         };
         self.attempt.patiently(|| answers::open(lifecycle.db(), &new)).await?;
         let queue = lifecycle.queue();
-        if let Err(error) = queue.ring(&queue.keys().github_bell(), b"").await {
+        if let Err(error) = queue.ring(&queue.keys().answers_bell(), b"").await {
             tracing::debug!(%error, "GitHub is told after the next look");
         }
         Ok(())

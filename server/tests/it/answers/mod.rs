@@ -105,7 +105,7 @@ impl Site {
         };
         answers::open(self.app.db(), &new).await.unwrap();
         let queue = self.app.queue();
-        queue.ring(&queue.keys().github_bell(), b"").await.unwrap();
+        queue.ring(&queue.keys().answers_bell(), b"").await.unwrap();
         Request { number, comment, job }
     }
 

@@ -113,6 +113,6 @@ mod tests {
 
     #[test]
     fn no_text_looks_like_another_one() {
-        assert_eq!(one_line("fix \u{202e}txt.exe\u{202c} שלום", 100), "fix txt.exe שלום");
+        assert_eq!(one_line("open \u{202e}txt.exe\u{202c} שלום", 100), "open txt.exe שלום");
     }
 }

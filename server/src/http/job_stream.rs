@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::{
     sync::broadcast::error::RecvError,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{
@@ -34,6 +34,8 @@ use crate::{
 
 /// A comment this often keeps proxies awake.
 pub(super) const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+/// How soon Postgres is asked again whether an attempt has ended.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -159,13 +161,13 @@ impl Viewer {
             let mut frames = tail.frames();
             loop {
                 // What is stored, up to the present end.
-                let ended = match db::attempts::final_line_count(self.server.lifecycle.db(), self.job, attempt).await {
-                    Ok(ended) => ended,
-                    Err(error) => {
-                        tracing::debug!(%error, "Postgres is away; viewers wait");
-                        None
-                    }
-                };
+                let asked = db::attempts::final_line_count(self.server.lifecycle.db(), self.job, attempt).await;
+                if let Err(error) = &asked {
+                    tracing::debug!(%error, "Postgres is away; viewers wait");
+                }
+                // Whoever followed the attempt may have told of its end, and tells of nothing more.
+                let is_unknown = asked.is_err();
+                let ended = asked.ok().flatten();
                 loop {
                     let reader = self.server.hub.reader();
                     let read = match ended {
@@ -194,6 +196,7 @@ impl Viewer {
                 // What comes, until some of it was missed.
                 // Made once: a timer for each frame would be a tenth of what a frame costs.
                 let mut heartbeat = pin!(sleep_until(self.deadline.min(Instant::now() + HEARTBEAT_EVERY)));
+                let mut ask_again = pin!(sleep(ASK_AGAIN));
                 loop {
                     tokio::select! {
                         frame = frames.recv() => match frame {
@@ -208,6 +211,7 @@ impl Viewer {
                             Ok(Frame::Began | Frame::Lines(_) | Frame::Ended(_)) | Err(RecvError::Lagged(_)) => break,
                             Err(RecvError::Closed) => return,
                         },
+                        () = &mut ask_again, if is_unknown => break,
                         () = &mut heartbeat => {
                             if Instant::now() >= self.deadline {
                                 yield expired();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use app::model::{Job, JobId, JobState, Kind, Priority, UserId};
 use sqlx::{PgExecutor, Result};
+use uuid::Uuid;
 
 use super::{
     JobRow,
@@ -21,24 +22,38 @@ pub struct Deleted {
     pub kind: Kind,
 }
 
-/// Deletes a job with everything that belongs to it, unless it runs.
-pub async fn delete(db: impl PgExecutor<'_>, id: JobId) -> Result<Option<Deleted>> {
-    let row = sqlx::query!(
-        "DELETE FROM jobs WHERE id = $1 AND state <> 'running' RETURNING attempt, created_by, priority, kind",
-        id.as_uuid(),
-    )
-    .fetch_optional(db)
-    .await?;
-    row.map(|row| {
-        Ok(Deleted {
-            id,
+struct DeletedRow {
+    id: Uuid,
+    attempt: i32,
+    created_by: Option<Uuid>,
+    priority: i16,
+    kind: String,
+}
+
+impl TryFrom<DeletedRow> for Deleted {
+    type Error = sqlx::Error;
+
+    fn try_from(row: DeletedRow) -> Result<Self> {
+        Ok(Self {
+            id: JobId::from_uuid(row.id),
             attempts: unsigned(row.attempt.into()),
             owner: row.created_by.map(UserId::from_uuid),
             priority: priority_from(row.priority),
             kind: row.kind.parse().map_err(unreadable)?,
         })
-    })
-    .transpose()
+    }
+}
+
+/// Deletes a job with everything that belongs to it, unless it runs.
+pub async fn delete(db: impl PgExecutor<'_>, id: JobId) -> Result<Option<Deleted>> {
+    let row = sqlx::query_as!(
+        DeletedRow,
+        "DELETE FROM jobs WHERE id = $1 AND state <> 'running' RETURNING id, attempt, created_by, priority, kind",
+        id.as_uuid(),
+    )
+    .fetch_optional(db)
+    .await?;
+    row.map(Deleted::try_from).transpose()
 }
 
 /// Which jobs a clean-up is about: of one lane or of all, in one state, and of some age.
@@ -87,7 +102,8 @@ pub async fn stale_examples(db: impl PgExecutor<'_>, stale: Stale, limit: i64) -
 
 /// Deletes some of the jobs that a clean-up is about, `limit` at most.
 pub async fn delete_stale(db: impl PgExecutor<'_>, stale: Stale, limit: i64) -> Result<Vec<Deleted>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        DeletedRow,
         "DELETE FROM jobs WHERE state = $2 AND id IN (
              SELECT id FROM jobs
              WHERE ($1::text IS NULL OR kind = $1) AND state = $2 AND state <> 'running'
@@ -102,15 +118,5 @@ pub async fn delete_stale(db: impl PgExecutor<'_>, stale: Stale, limit: i64) -> 
     )
     .fetch_all(db)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Deleted {
-                id: JobId::from_uuid(row.id),
-                attempts: unsigned(row.attempt.into()),
-                owner: row.created_by.map(UserId::from_uuid),
-                priority: priority_from(row.priority),
-                kind: row.kind.parse().map_err(unreadable)?,
-            })
-        })
-        .collect()
+    rows.into_iter().map(Deleted::try_from).collect()
 }

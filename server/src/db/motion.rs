@@ -10,6 +10,9 @@ use sqlx::{PgConnection, PgExecutor, PgPool, Postgres, Result, pool::PoolConnect
 
 use super::IDLE;
 
+/// Who only inserts needs no more: one statement makes many jobs.
+const FEW: u32 = 4;
+
 /// A pool that asks for less. Its own connections are asked for a sign of life whenever they come back, which is one more
 /// round trip for each statement; these stay with whoever has just used them. Cloning is cheap.
 #[derive(Clone)]
@@ -29,10 +32,13 @@ impl Motion {
         Self { pool: with_kept_plans(pool), kept: Arc::default() }
     }
 
-    /// The same, with commits that do not wait until they are on the disk; whoever has to know asks for [`flushed`].
+    /// The same with few connections, whose commits do not wait until they are on the disk; whoever has to know asks for
+    /// [`flushed`].
     pub fn without_flushing(&self) -> Self {
         let connect = self.pool.connect_options().as_ref().clone().options([("synchronous_commit", "off")]);
-        Self { pool: self.pool.options().clone().connect_lazy_with(connect), kept: Arc::default() }
+        let options = self.pool.options().clone();
+        let few = options.get_max_connections().min(FEW);
+        Self { pool: options.max_connections(few).connect_lazy_with(connect), kept: Arc::default() }
     }
 
     pub async fn connection(&self) -> Result<MotionConnection> {
@@ -42,29 +48,25 @@ impl Motion {
             // One that may have been lost meanwhile goes back, and the pool sees whether it was.
             _ => self.pool.acquire().await?,
         };
-        Ok(MotionConnection { connection, kept: Arc::clone(&self.kept) })
+        Ok(MotionConnection { connection, motion: self.clone() })
     }
 
     fn kept(&self) -> MutexGuard<'_, Vec<Kept>> {
-        lock(&self.kept)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn lock(kept: &Mutex<Vec<Kept>>) -> MutexGuard<'_, Vec<Kept>> {
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Goes back to the pool when dropped: something went wrong, or was given up in the middle.
 pub struct MotionConnection {
     connection: PoolConnection<Postgres>,
-    kept: Arc<Mutex<Vec<Kept>>>,
+    motion: Motion,
 }
 
 impl MotionConnection {
     /// All went well; the next statement can have it as it is.
     pub fn keep(self) {
-        let Self { connection, kept } = self;
-        lock(&kept).push(Kept { connection, since: Instant::now() });
+        let Self { connection, motion } = self;
+        motion.kept().push(Kept { connection, since: Instant::now() });
     }
 }
 

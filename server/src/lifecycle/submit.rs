@@ -1,12 +1,13 @@
 //! Making jobs: one by one, many at once, and once for a key.
 
+use app::model::{ApiError, Job, JobId, Person};
+
 use super::{Event, JobRequest, Lifecycle, away, push};
 use crate::{
     batch::Batcher,
     db::{self, Motion, NewJobRow, OwnedJob},
     queue::Queue,
 };
-use app::model::{ApiError, Job, JobId, Person};
 
 /// How many jobs one statement makes at most.
 const BATCH: usize = 256;

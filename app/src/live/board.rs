@@ -119,12 +119,18 @@ fn apply_job(board: &mut Board, filter: &JobFilter, job: Job) {
     if !filter.admits(&job) || group == Group::Finished && filter.cursor.is_some() {
         return;
     }
-    let more_waiting = board.more_waiting;
+    let (more_waiting, more_finished) = (board.more_waiting, board.next.is_some());
     let jobs = group.jobs_mut(board);
     match group {
         Group::Running => jobs.insert(0, job),
         Group::Finished => {
-            jobs.insert(0, job);
+            let ended = |job: &Job| (job.finished_at, job.id);
+            // News may be late, and tell of jobs that ended before those that are listed.
+            match jobs.iter().position(|other| ended(other) < ended(&job)) {
+                Some(place) => jobs.insert(place, job),
+                None if more_finished => {}
+                None => jobs.push(job),
+            }
             shorten(board);
         }
         Group::Waiting => {
@@ -250,7 +256,7 @@ fn parse(name: &str, data: &str) -> Option<BoardEvent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Priority, sample};
+    use crate::model::{Priority, Timestamp, sample};
 
     fn board() -> Board {
         Board {
@@ -343,6 +349,19 @@ mod tests {
             next: next.map(str::to_owned),
             ..board()
         }
+    }
+
+    #[test]
+    fn late_news_of_an_end_is_listed_where_it_belongs() {
+        let ended =
+            |number, at| Job { finished_at: Some(Timestamp(at)), ..job(number, JobState::Succeeded, 1) };
+        let mut board = Board { finished: vec![ended(3, 300), ended(1, 100)], ..board() };
+        change(&mut board, ended(2, 200));
+        change(&mut board, ended(4, 50));
+        board.next = Some("17.x.mark".to_owned());
+        change(&mut board, ended(5, 40));
+        let order: Vec<_> = board.finished.iter().map(|job| job.id).collect();
+        assert_eq!(order, [3, 2, 1, 4].map(|number| sample::job(number).id));
     }
 
     #[test]

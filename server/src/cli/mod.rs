@@ -168,9 +168,6 @@ fn run_server(command: ServerCommand, settings: &Settings) -> anyhow::Result<Exi
         }
         _ => {}
     }
-    if matches!(command, ServerCommand::Up { .. }) {
-        overrides.set_default("runner", "local_repositories", "allow");
-    }
     if matches!(command, ServerCommand::DemoAgent) {
         return demo_agent::run();
     }

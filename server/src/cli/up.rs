@@ -169,7 +169,7 @@ fn environment(
     stack: &Stack,
 ) -> Vec<(&'static str, String)> {
     let local_repositories = match config.runner.local_repositories {
-        LocalRepositories::Allow => "allow",
+        LocalRepositories::Auto | LocalRepositories::Allow => "allow",
         LocalRepositories::Refuse => "refuse",
     };
     let file = file.map(|file| ("MILLRACE_CONFIG", file.to_string_lossy().into_owned()));

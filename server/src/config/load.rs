@@ -41,18 +41,13 @@ impl fmt::Display for Origin {
 /// `(section, key, value)`.
 type Setting = (&'static str, &'static str, Value);
 
-/// What the command says: its options go before everything else, its own defaults before those of the shipped file only.
+/// What the options of the command say: they go before everything else.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     values: Vec<Setting>,
-    defaults: Vec<Setting>,
 }
 
 impl Overrides {
-    pub fn set_default(&mut self, section: &'static str, key: &'static str, value: impl Into<Value>) {
-        self.defaults.push((section, key, value.into()));
-    }
-
     pub fn set(&mut self, section: &'static str, key: &'static str, value: impl Into<Value>) {
         self.values.push((section, key, value.into()));
     }
@@ -65,9 +60,6 @@ pub fn load(
     overrides: &Overrides,
 ) -> Result<Config, ConfigError> {
     let mut settings = Settings::defaults();
-    for (section, key, value) in &overrides.defaults {
-        settings.put(section, key, value.clone(), Origin::CommandLine);
-    }
     if let Some(path) = file {
         settings.add_file(path)?;
     }
@@ -319,7 +311,7 @@ mod tests {
     fn the_shipped_file_is_a_whole_configuration() {
         let config = load_with(&[]).unwrap();
         assert_eq!(config.server.public_address(), "http://127.0.0.1:7100");
-        assert_eq!(config.runner.local_repositories, super::super::LocalRepositories::Refuse);
+        assert_eq!(config.runner.local_repositories, super::super::LocalRepositories::Auto);
     }
 
     #[test]

@@ -156,8 +156,10 @@ pub struct RunnerConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LocalRepositories {
-    Refuse,
+    /// `millrace up` allows it.
+    Auto,
     Allow,
+    Refuse,
 }
 
 #[derive(Clone, Debug, Deserialize)]

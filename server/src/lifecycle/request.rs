@@ -258,7 +258,7 @@ fn repository(text: &str, local: LocalRepositories) -> Result<String, ApiError> 
     if is_local(text) {
         return match local {
             LocalRepositories::Allow => Ok(text.to_owned()),
-            LocalRepositories::Refuse => wrong(
+            LocalRepositories::Auto | LocalRepositories::Refuse => wrong(
                 "This installation takes no repositories by path. Use an https:// or ssh:// address, or set \
                  `local_repositories = \"allow\"` under [runner] in Leptos.toml.",
             ),

@@ -4,10 +4,12 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use crate::harness::{App, Process, Said, millrace, until};
 
-/// With nothing of the test's Postgres and Redis in its settings.
+/// With nothing of the test's Postgres and Redis in its settings, and the shipped file beside it, as in a clone.
 fn alone(directory: &Path, arguments: &[&str]) -> std::process::Command {
-    let settings = [("MILLRACE_RUNNER__LOCAL_REPOSITORIES".to_owned(), "allow".to_owned())];
-    millrace(directory, &settings, arguments)
+    const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../Leptos.toml");
+    let mut command = millrace(directory, &[], arguments);
+    command.env("MILLRACE_CONFIG", SHIPPED);
+    command
 }
 
 async fn said(directory: &Path, arguments: &[&str]) -> String {

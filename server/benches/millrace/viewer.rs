@@ -1,16 +1,22 @@
 //! Somebody who watches a job: the least that reads a stream and proves that every line came once and in order.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use app::model::JobId;
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem::Finder};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
 use crate::{child::monotonic, installation::Installation};
+
+// Made once: a thousand viewers look for them a million times a second.
+static SEQ: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"{\"seq\":"));
+static TEXT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"line\":\""));
+static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"event: done"));
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"event: error"));
 
 /// How a viewer wants its lines.
 #[derive(Clone, Copy, Debug)]
@@ -76,10 +82,10 @@ impl Viewer {
                 Ok(())
             })?;
             let rest = &self.received[used..self.filled];
-            if memmem::find(rest, b"event: done").is_some() {
+            if DONE.find(rest).is_some() {
                 return Ok(self.last);
             }
-            ensure!(memmem::find(rest, b"event: error").is_none(), "{}", String::from_utf8_lossy(rest));
+            ensure!(ERROR.find(rest).is_none(), "{}", String::from_utf8_lossy(rest));
             self.received.copy_within(used..self.filled, 0);
             self.filled -= used;
             if self.filled == self.received.len() {
@@ -94,24 +100,23 @@ impl Viewer {
 /// Neither events nor the chunks of the transfer are taken apart: a line has the same form wherever it stands, none is cut
 /// by a chunk's end, and what the bench prints needs no escapes.
 fn scan(received: &[u8], mut each: impl FnMut(u64, &[u8]) -> anyhow::Result<()>) -> anyhow::Result<usize> {
-    const SEQ: &[u8] = b"{\"seq\":";
-    const TEXT: &[u8] = b"\"line\":\"";
     // An event's name may be cut off at the end, and so may the start of a line.
     const LONGEST_CUT: usize = 12;
     let mut used = 0;
-    while let Some(start) = memmem::find(&received[used..], SEQ) {
+    while let Some(start) = SEQ.find(&received[used..]) {
         let line = &received[used + start..];
-        let found = memmem::find(line, TEXT).map(|at| at + TEXT.len());
+        let found = TEXT.find(line).map(|at| at + TEXT.needle().len());
         let Some((text, end)) = found.and_then(|at| Some((at, at + memchr(b'"', &line[at..])?))) else {
             return Ok(used + start);
         };
-        let digits = line[SEQ.len()..].split(|byte| !byte.is_ascii_digit()).next().unwrap_or_default();
+        let digits =
+            line[SEQ.needle().len()..].split(|byte| !byte.is_ascii_digit()).next().unwrap_or_default();
         let seq = std::str::from_utf8(digits)?.parse().context("a line without a number")?;
         each(seq, &line[text..end])?;
         used += start + end;
     }
     let rest = &received[used..];
     // What says how the job ended stays, for the caller to find.
-    let is_last = memmem::find(rest, b"event: done").or_else(|| memmem::find(rest, b"event: error"));
+    let is_last = DONE.find(rest).or_else(|| ERROR.find(rest));
     Ok(is_last.map_or_else(|| used + rest.len().saturating_sub(LONGEST_CUT), |at| used + at))
 }

@@ -12,7 +12,10 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::git::{GitError, Reach, git, git_remote};
+use super::{
+    git::{GitError, Reach, git, git_remote},
+    repository::lay_out,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum CheckoutError {
@@ -229,14 +232,9 @@ async fn is_published(mirror: &Path, commit: &str) -> bool {
 }
 
 async fn working_tree(mirror: &Path, repository: &str, commit: &str, target: &Path) -> Result<(), GitError> {
-    tokio::fs::create_dir_all(target).await.map_err(GitError::Missing)?;
-    git(target, &["init", "--quiet", "--template=", "."]).await?;
-    let objects = format!("{}\n", mirror.join("objects").display());
-    let info = target.join(".git/objects/info");
-    tokio::fs::create_dir_all(&info).await.map_err(GitError::Missing)?;
-    tokio::fs::write(info.join("alternates"), objects).await.map_err(GitError::Missing)?;
-    git(target, &["remote", "add", "--", "origin", repository]).await?;
-    git(target, &["checkout", "--quiet", "--detach", commit]).await?;
+    lay_out(&target.join(".git"), Some(repository), mirror).await.map_err(GitError::Missing)?;
+    // As many at work as there are processors: to make a file costs the disk's time, not git's.
+    git(target, &["-c", "checkout.workers=0", "checkout", "--quiet", "--detach", commit]).await?;
     Ok(())
 }
 

@@ -16,6 +16,7 @@ mod process;
 mod progress;
 pub mod publish;
 mod registration;
+mod repository;
 pub mod sandbox;
 mod secrets;
 mod stop;

@@ -11,11 +11,13 @@ shift 2
 
 # Nothing above this directory is meant, and no setting of the checkout may be in the way.
 export GIT_DIR=.git GIT_WORK_TREE=. GIT_NO_REPLACE_OBJECTS=1 GIT_TERMINAL_PROMPT=0
-export GIT_CONFIG_COUNT=4
+export GIT_CONFIG_COUNT=5
 export GIT_CONFIG_KEY_0=core.hooksPath GIT_CONFIG_VALUE_0=/dev/null
 export GIT_CONFIG_KEY_1=core.fsmonitor GIT_CONFIG_VALUE_1=false
 export GIT_CONFIG_KEY_2=gc.auto GIT_CONFIG_VALUE_2=0
 export GIT_CONFIG_KEY_3=maintenance.auto GIT_CONFIG_VALUE_3=false
+# The checkout goes with its attempt, so nothing in it has to outlive the machine.
+export GIT_CONFIG_KEY_4=core.fsync GIT_CONFIG_VALUE_4=none
 
 # A git that was killed leaves its lock.
 rm -f .git/index.lock
@@ -42,7 +44,7 @@ done'
 } | git add --all --pathspec-from-file=- --pathspec-file-nul
 
 start=$(git rev-parse --verify --quiet 'HEAD^{commit}') || start=$base
-if ! git merge-base --is-ancestor "$base" "$start"; then
+if [ "$start" != "$base" ] && ! git merge-base --is-ancestor "$base" "$start"; then
   echo 'note: The agent rewrote the history it began with, so its commits are published as one.' >&2
   start=$base
 fi

@@ -14,7 +14,10 @@ use tokio::{
 };
 
 use super::secrets::{Finding, Secrets};
-use crate::runner::git::{self, GitError};
+use crate::runner::{
+    git::{self, GitError},
+    repository::lay_out,
+};
 
 /// Where the bundle's head is kept, there and here.
 pub(super) const RESULT: &str = "refs/millrace/result";
@@ -25,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// The agent made what git is to unpack here, and a small file can unpack to a very large one: git ends where it would need
 /// more than this for one of them. No file that is committed by Millrace comes near.
 const MOST_MEMORY: &str = "512m";
+/// The repository goes with its attempt, so nothing in it has to outlive the machine.
+const SHORT_LIVED: &str = "core.fsync=none";
 /// A larger file has no diff.
 const BIG_FILE: &str = "core.bigFileThreshold=16m";
 /// Diffs as git's own, whoever reads them.
@@ -77,33 +82,29 @@ impl Work {
         bundle: &Path,
         base: &str,
     ) -> Result<Option<Self>, ReceiveError> {
-        tokio::fs::create_dir_all(repository).await?;
-        let run = async |arguments: &[&str]| in_time(git::answer(own(repository).args(arguments))).await;
-        run(&["init", "--quiet", "--bare", "--template=", "."]).await?;
-        let objects = format!("{}\n", mirror.join("objects").display());
-        let info = repository.join("objects/info");
-        tokio::fs::create_dir_all(&info).await?;
-        tokio::fs::write(info.join("alternates"), objects).await?;
-
+        lay_out(repository, None, mirror).await?;
+        let run = |arguments: &[&str]| {
+            let mut command = own(repository);
+            command.args(arguments);
+            async move { in_time(git::answer(&mut command)).await }
+        };
         let bundle = bundle.to_str().ok_or_else(|| io::Error::other("a path that is not UTF-8"))?;
         let refs = format!("+{RESULT}:{RESULT}");
         run(&["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options", bundle, &refs])
             .await?;
-        let head = run(&["rev-parse", "--verify", &format!("{RESULT}^{{commit}}")]).await?;
-        let count = run(&["rev-list", "--count", &head, &format!("^{base}")]).await?;
-        if run(&["merge-base", "--is-ancestor", base, &head]).await.is_err() {
-            return Err(ReceiveError::Unrelated);
-        }
-        let mut work = Self {
-            repository: repository.to_owned(),
-            base: base.to_owned(),
-            head,
-            figures: ChangeFigures::default(),
-        };
-        let mut numbers = work.diff();
-        let numbers = in_time(git::answer(numbers.args(["--numstat", base, &work.head]))).await?;
-        work.figures = ChangeFigures { commits: count.parse().unwrap_or(0), ..figures(&numbers) };
-        Ok((work.figures.files > 0).then_some(work))
+        let (tip, both) = (format!("{RESULT}^{{commit}}"), format!("{base}...{RESULT}"));
+        let mut numbers = diff(repository);
+        let numbers = numbers.args(["--numstat", base, RESULT]);
+        let (head, counts, numbers) = tokio::try_join!(
+            run(&["rev-parse", "--verify", &tip]),
+            // How many commits only the one side has, and only the other.
+            run(&["rev-list", "--left-right", "--count", &both]),
+            in_time(git::answer(numbers)),
+        )?;
+        let Some(("0", commits)) = counts.split_once('\t') else { return Err(ReceiveError::Unrelated) };
+        let figures = ChangeFigures { commits: commits.parse().unwrap_or(0), ..figures(&numbers) };
+        let (repository, base) = (repository.to_owned(), base.to_owned());
+        Ok((figures.files > 0).then_some(Self { repository, base, head, figures }))
     }
 
     /// The commit at the end, in full.
@@ -122,7 +123,7 @@ impl Work {
 
     /// The diff from the commit that was checked out, without the secrets in it, if there are any.
     pub async fn patch(&self, secrets: &Secrets) -> Result<Patch, ReceiveError> {
-        let mut command = self.diff();
+        let mut command = diff(&self.repository);
         command.args([&self.base, &self.head]);
         let mut text = Vec::new();
         let mut cut = false;
@@ -142,17 +143,14 @@ impl Work {
     /// again in the next commit: a branch shows all of them.
     pub async fn secrets(&self, secrets: &Secrets) -> Result<Option<Finding>, ReceiveError> {
         let names = ["--no-renames", "--diff-filter=A", "--name-only", "-z", "--format="];
-        let named = self.search(&names, async |names| secrets.search_names(names).await).await?;
-        if named.is_some() {
-            return Ok(named);
-        }
         let commits = ["--no-patch", "--format=raw"];
-        let said = self.search(&commits, async |log| secrets.search_commits(log, &self.head).await).await?;
-        if said.is_some() {
-            return Ok(said);
-        }
         let patches = [&["--patch", "--unified=0", "--text", "--format=commit %H"], &DIFF[..]].concat();
-        self.search(&patches, async |log| secrets.search_patches(log, &self.head).await).await
+        let (named, said, added) = tokio::try_join!(
+            self.search(&names, async |names| secrets.search_names(names).await),
+            self.search(&commits, async |log| secrets.search_commits(log, &self.head).await),
+            self.search(&patches, async |log| secrets.search_patches(log, &self.head).await),
+        )?;
+        Ok(named.or(said).or(added))
     }
 
     /// Has `look` read the log of the new commits, the oldest first.
@@ -172,18 +170,20 @@ impl Work {
         .await?;
         Ok(found)
     }
+}
 
-    fn diff(&self) -> Command {
-        let mut command = own(&self.repository);
-        command.arg("diff").args(DIFF);
-        command
-    }
+fn diff(repository: &Path) -> Command {
+    let mut command = own(repository);
+    command.arg("diff").args(DIFF);
+    command
 }
 
 /// Git with no settings but Millrace's, and careful with what it reads.
 fn own(repository: &Path) -> Command {
     let mut command = git::command(repository, &[]);
-    for setting in ["transfer.fsckObjects=true", "core.quotePath=false", "pack.threads=1", BIG_FILE] {
+    for setting in
+        ["transfer.fsckObjects=true", "core.quotePath=false", "pack.threads=1", SHORT_LIVED, BIG_FILE]
+    {
         command.args(["-c", setting]);
     }
     command

@@ -1,7 +1,10 @@
 //! Deliveries that did not arrive, because Millrace was down or away: GitHub does not send them again by itself, so it is
 //! asked to.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
@@ -96,19 +99,20 @@ impl<'a> Watch<'a> {
         Ok(Some(asked))
     }
 
-    /// The webhooks of those repositories that have told something, as far as the token may see them.
+    /// The webhooks of those repositories that have told something, and of their organisations, as far as the token may see
+    /// them.
     async fn made_by_hand(&self, client: &Client) -> Result<Vec<WebhookOf>, Failure> {
         let address = format!("{}/webhooks/github", self.config.server.public_address());
+        let names = deliveries::repositories(self.lifecycle.db(), REPOSITORIES).await?;
+        let repositories: Vec<RepositoryName> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        // Whether an owner is an organisation is for GitHub to know.
+        let owners: BTreeSet<&str> = repositories.iter().map(RepositoryName::owner).collect();
         let mut webhooks = Vec::new();
-        for name in deliveries::repositories(self.lifecycle.db(), REPOSITORIES).await? {
-            let Ok(repository) = name.parse::<RepositoryName>() else { continue };
-            match client.webhooks_to(&repository, &address).await {
-                Ok(found) => webhooks.extend(found),
-                Err(error) if error.may_pass() => return Err(error.into()),
-                Err(error) => {
-                    tracing::debug!(%repository, %error, "the token may not see the repository's webhooks");
-                }
-            }
+        for repository in &repositories {
+            webhooks.extend(as_far_as_seen(client.webhooks_to(repository, &address).await)?);
+        }
+        for owner in owners {
+            webhooks.extend(as_far_as_seen(client.organization_webhooks_to(owner, &address).await)?);
         }
         Ok(webhooks)
     }
@@ -136,6 +140,17 @@ impl<'a> Watch<'a> {
         self.asked.retain(|_, asked| asked.delivered_at > now - FIRST_LOOK);
         self.looked.insert(webhook, now);
         Ok(asked)
+    }
+}
+
+/// None where the token may not see any.
+fn as_far_as_seen(webhooks: Result<Vec<WebhookOf>, GitHubError>) -> Result<Vec<WebhookOf>, GitHubError> {
+    match webhooks {
+        Err(error) if !error.may_pass() => {
+            tracing::debug!(%error, "the token may not see these webhooks");
+            Ok(Vec::new())
+        }
+        webhooks => webhooks,
     }
 }
 

@@ -1,4 +1,4 @@
-//! A repository's own webhooks, for a set-up without an app.
+//! Webhooks of repositories and organisations, for a set-up without an app.
 
 use axum::extract::Path;
 use chrono::Utc;
@@ -18,7 +18,8 @@ pub(super) async fn list(world: Shared, caller: Caller, spot: Spot, paging: Pagi
     let state = world.lock();
     caller.may(&state, &spot.repository, ADMIN)?;
     let hooks = state.repository(&spot.repository)?.hooks.iter();
-    Ok(paging.list(hooks.map(|hook| render(&state, &spot.repository, hook)).collect()))
+    let of = format!("repos/{}", spot.repository);
+    Ok(paging.list(hooks.map(|hook| render(&state, "Repository", &of, hook)).collect()))
 }
 
 #[derive(Deserialize)]
@@ -53,7 +54,7 @@ pub(super) async fn create(world: Shared, caller: Caller, spot: Spot, Input(new)
         active: new.active.unwrap_or(true),
         created_at: Utc::now(),
     };
-    let rendered = render(&state, &spot.repository, &hook);
+    let rendered = render(&state, "Repository", &format!("repos/{}", spot.repository), &hook);
     state.add_hook(&spot.repository, hook, &by);
     Ok(Reply::created(rendered))
 }
@@ -96,6 +97,59 @@ pub(super) async fn redeliver(
     Ok(Reply::accepted())
 }
 
+pub(super) async fn list_of_organization(
+    world: Shared,
+    caller: Caller,
+    Path(org): Path<String>,
+    paging: Paging,
+) -> Answer {
+    let state = world.lock();
+    let hooks = seen_hooks(&state, &caller, &org)?;
+    let of = format!("orgs/{org}");
+    Ok(paging.list(hooks.iter().map(|hook| render(&state, "Organization", &of, hook)).collect()))
+}
+
+pub(super) async fn deliveries_of_organization(
+    world: Shared,
+    caller: Caller,
+    Path((org, hook)): Path<(String, u64)>,
+    paging: Paging,
+) -> Answer {
+    let state = world.lock();
+    let owner = owner_in_organization(&state, &caller, &org, hook)?;
+    Ok(paging.after(of(&state, &owner).map(Delivery::render).collect()))
+}
+
+pub(super) async fn redeliver_of_organization(
+    world: Shared,
+    caller: Caller,
+    Path((org, hook, delivery)): Path<(String, u64, u64)>,
+) -> Answer {
+    let mut state = world.lock();
+    let owner = owner_in_organization(&state, &caller, &org, hook)?;
+    let delivery = find(&state, &owner, delivery)?.clone();
+    state.redeliver(&delivery);
+    Ok(Reply::accepted())
+}
+
+/// Those who may not see them are told that there are none.
+fn seen_hooks<'a>(state: &'a State, caller: &Caller, org: &str) -> Outcome<&'a [PlainHook]> {
+    match caller {
+        Caller::User { login, scopes }
+            if state.is_member(org, login) && scopes.iter().any(|scope| scope == "admin:org_hook") =>
+        {
+            Ok(&state.organization(org)?.hooks)
+        }
+        _ => Err(Refusal::not_found()),
+    }
+}
+
+fn owner_in_organization(state: &State, caller: &Caller, org: &str, hook: u64) -> Outcome<HookOwner> {
+    let hooks = seen_hooks(state, caller, org)?;
+    let hook = hooks.iter().find(|known| known.id == hook).ok_or_else(Refusal::not_found)?.id;
+    Ok(HookOwner::Organization { organization: state.organization(org)?.login.clone(), hook })
+}
+
 fn owner(state: &State, spot: &Spot) -> Outcome<HookOwner> {
     let found = state.repository(&spot.repository)?;
     let hook = found.hooks.iter().find(|hook| hook.id == spot.number).ok_or_else(Refusal::not_found)?;
@@ -111,10 +165,11 @@ pub(super) fn find<'a>(state: &'a State, owner: &'a HookOwner, id: u64) -> Outco
     of(state, owner).find(|delivery| delivery.id == id).ok_or_else(Refusal::not_found)
 }
 
-fn render(state: &State, repository: &str, hook: &PlainHook) -> Value {
-    let url = format!("{}/repos/{repository}/hooks/{}", state.api_url(), hook.id);
+/// `of` is the path of what it belongs to.
+fn render(state: &State, kind: &str, of: &str, hook: &PlainHook) -> Value {
+    let url = format!("{}/{of}/hooks/{}", state.api_url(), hook.id);
     json!({
-        "type": "Repository", "id": hook.id, "name": "web", "active": hook.active, "events": hook.events,
+        "type": kind, "id": hook.id, "name": "web", "active": hook.active, "events": hook.events,
         "config": { "url": hook.url, "content_type": "json", "insecure_ssl": "0", "secret": "********" },
         "url": url, "deliveries_url": format!("{url}/deliveries"),
         "created_at": stamp(hook.created_at), "updated_at": stamp(hook.created_at),

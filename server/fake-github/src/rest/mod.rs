@@ -117,6 +117,12 @@ pub(crate) fn router(world: &Arc<World>) -> Router<Arc<World>> {
         .route("/users/{login}", get(users::get))
         .route("/orgs/{org}/members/{login}", get(users::is_member))
         .route("/orgs/{org}/teams/{slug}/memberships/{login}", get(users::team_membership))
+        .route("/orgs/{org}/hooks", get(hooks::list_of_organization))
+        .route("/orgs/{org}/hooks/{id}/deliveries", get(hooks::deliveries_of_organization))
+        .route(
+            "/orgs/{org}/hooks/{id}/deliveries/{delivery}/attempts",
+            post(hooks::redeliver_of_organization),
+        )
         .route("/app", get(apps::get))
         .route("/app-manifests/{code}/conversions", post(apps::convert_manifest))
         .route("/app/installations", get(apps::installations))

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Outcome, State};
+use super::{Outcome, PlainHook, State};
 use crate::refusal::Refusal;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Account {
     pub members: BTreeSet<String>,
     /// Of an organisation: who is in which team, by its slug.
     pub teams: BTreeMap<String, BTreeSet<String>>,
+    /// Of an organisation.
+    pub(crate) hooks: Vec<PlainHook>,
 }
 
 /// What a person may do with a repository.
@@ -89,6 +91,7 @@ impl State {
                 kind,
                 members: BTreeSet::new(),
                 teams: BTreeMap::new(),
+                hooks: Vec::new(),
             };
             self.accounts.insert(login.to_lowercase(), account);
         }

@@ -1,4 +1,5 @@
-//! Who hears of an event: the apps that are installed there and ask for it, and the repository's own webhooks.
+//! Who hears of an event: the apps that are installed there and ask for it, and the webhooks of the repository and
+//! its organisation.
 
 use serde_json::{Value, json};
 
@@ -37,10 +38,17 @@ impl State {
         }
         let hooks: Vec<PlainHook> =
             self.repository(repository).map(|found| found.hooks.clone()).unwrap_or_default();
-        for hook in hooks {
-            if hook.active && hook.events.iter().any(|name| name == "*" || name == event.name) {
-                self.send_to_hook(repository, &hook, &event, payload.clone());
-            }
+        for hook in hooks.into_iter().filter(|hook| hook.hears(event.name)) {
+            self.send_to_hook(repository, &hook, &event, payload.clone());
+        }
+        let organization = self.repository(repository).and_then(|found| self.organization(&found.owner));
+        let Ok((organization, hooks)) = organization.map(|found| (found.login.clone(), found.hooks.clone()))
+        else {
+            return;
+        };
+        for hook in hooks.into_iter().filter(|hook| hook.hears(event.name)) {
+            let owner = HookOwner::Organization { organization: organization.clone(), hook: hook.id };
+            self.queue(owner, None, &event, &payload);
         }
     }
 
@@ -109,6 +117,10 @@ impl State {
     }
 
     fn queue(&mut self, owner: HookOwner, installation: Option<u64>, event: &Event<'_>, payload: &Value) {
+        let repository = event.repository.and_then(|name| self.repository(name).ok());
+        let organization = repository.and_then(|found| self.organization(&found.owner).ok());
+        let (repository, organization) =
+            (repository.map(|found| found.id), organization.map(|found| found.id));
         let outgoing = Outgoing {
             id: self.next_id(),
             guid: secrets::guid(),
@@ -116,7 +128,8 @@ impl State {
             event: event.name.to_owned(),
             action: event.action.map(str::to_owned),
             installation,
-            repository: event.repository.and_then(|name| self.repository(name).ok()).map(|found| found.id),
+            repository,
+            organization,
             redelivery: false,
             body: payload.to_string(),
         };
@@ -147,6 +160,11 @@ impl State {
             }
             HookOwner::Repository { repository, hook } => {
                 let found = self.repository(repository).ok()?.hooks.iter().find(|found| found.id == *hook)?;
+                Some((found.url.clone(), found.secret.clone()))
+            }
+            HookOwner::Organization { organization, hook } => {
+                let found =
+                    self.organization(organization).ok()?.hooks.iter().find(|found| found.id == *hook)?;
                 Some((found.url.clone(), found.secret.clone()))
             }
         }

@@ -34,7 +34,7 @@ pub struct Repository {
     pub(crate) hooks: Vec<PlainHook>,
 }
 
-/// A repository's own webhook, without any app.
+/// A webhook of a repository's own or of an organisation, without any app.
 #[derive(Clone, Debug)]
 pub(crate) struct PlainHook {
     pub id: u64,
@@ -43,6 +43,12 @@ pub(crate) struct PlainHook {
     pub events: Vec<String>,
     pub active: bool,
     pub created_at: DateTime<Utc>,
+}
+
+impl PlainHook {
+    pub fn hears(&self, event: &str) -> bool {
+        self.active && self.events.iter().any(|name| name == "*" || name == event)
+    }
 }
 
 impl Repository {

@@ -302,17 +302,26 @@ impl World {
     pub fn add_plain_webhook(&self, repository: &str, url: &str, secret: &str) -> u64 {
         let mut state = self.lock();
         let owner = arranged(state.repository(repository)).owner.clone();
-        let id = state.next_id();
-        let hook = PlainHook {
-            id,
-            url: url.to_owned(),
-            secret: secret.to_owned(),
-            events: vec!["*".to_owned()],
-            active: true,
-            created_at: Utc::now(),
-        };
+        let hook = plain_hook(state.next_id(), url, secret);
+        let id = hook.id;
         state.add_hook(repository, hook, &owner);
         id
+    }
+
+    /// The same for all repositories of an organisation.
+    pub fn add_organization_webhook(&self, organization: &str, url: &str, secret: &str) -> u64 {
+        let mut state = self.lock();
+        let hook = plain_hook(state.next_id(), url, secret);
+        let id = hook.id;
+        state.ensure_account(organization, AccountKind::Organization).hooks.push(hook);
+        id
+    }
+
+    /// Lets a token look at the webhooks of its person's organisations.
+    pub fn let_see_organization_webhooks(&self, token: &str) {
+        if let Some(Token::User { scopes, .. }) = self.lock().tokens.get_mut(token) {
+            scopes.push("admin:org_hook".to_owned());
+        }
     }
 
     /// A personal access token with all that this person may do.
@@ -342,5 +351,17 @@ impl World {
 
     pub fn resume_webhooks(&self) {
         self.lock().sending = Sending::On;
+    }
+}
+
+/// A webhook that hears of everything.
+fn plain_hook(id: u64, url: &str, secret: &str) -> PlainHook {
+    PlainHook {
+        id,
+        url: url.to_owned(),
+        secret: secret.to_owned(),
+        events: vec!["*".to_owned()],
+        active: true,
+        created_at: Utc::now(),
     }
 }

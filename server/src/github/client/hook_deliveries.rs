@@ -1,4 +1,4 @@
-//! What GitHub tried to deliver to a webhook: the App's, or one of a repository's own.
+//! What GitHub tried to deliver to a webhook: the App's, or one of a repository or an organisation.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -17,6 +17,8 @@ pub enum WebhookOf {
     App,
     /// One that somebody has made by hand, by its number. Only an administrator of the repository may look at it.
     Repository { name: RepositoryName, number: i64 },
+    /// The same for all repositories of an organisation. Only its owners may look at it.
+    Organization { login: String, number: i64 },
 }
 
 impl WebhookOf {
@@ -24,11 +26,12 @@ impl WebhookOf {
         match self {
             Self::App => "/app/hook/deliveries".to_owned(),
             Self::Repository { name, number } => format!("/repos/{name}/hooks/{number}/deliveries"),
+            Self::Organization { login, number } => format!("/orgs/{login}/hooks/{number}/deliveries"),
         }
     }
 }
 
-/// A webhook of a repository.
+/// A webhook that somebody has made by hand.
 #[derive(Deserialize)]
 struct Webhook {
     id: i64,
@@ -72,10 +75,26 @@ impl Client {
         repository: &RepositoryName,
         address: &str,
     ) -> Result<Vec<WebhookOf>, GitHubError> {
-        let all: Vec<Webhook> = self.get_all(&format!("/repos/{repository}/hooks")).await?;
+        let numbers = self.webhooks_under(&format!("/repos/{repository}"), address).await?;
+        let of = |number| WebhookOf::Repository { name: repository.clone(), number };
+        Ok(numbers.into_iter().map(of).collect())
+    }
+
+    /// The same for an organisation.
+    pub async fn organization_webhooks_to(
+        &self,
+        login: &str,
+        address: &str,
+    ) -> Result<Vec<WebhookOf>, GitHubError> {
+        let numbers = self.webhooks_under(&format!("/orgs/{login}"), address).await?;
+        let of = |number| WebhookOf::Organization { login: login.to_owned(), number };
+        Ok(numbers.into_iter().map(of).collect())
+    }
+
+    async fn webhooks_under(&self, path: &str, address: &str) -> Result<Vec<i64>, GitHubError> {
+        let all: Vec<Webhook> = self.get_all(&format!("{path}/hooks")).await?;
         let leads_here = |webhook: &Webhook| webhook.active && webhook.config.url == address;
-        let of = |webhook: Webhook| WebhookOf::Repository { name: repository.clone(), number: webhook.id };
-        Ok(all.into_iter().filter(leads_here).map(of).collect())
+        Ok(all.into_iter().filter(leads_here).map(|webhook| webhook.id).collect())
     }
 
     /// What was tried since then, the latest first.

@@ -1,8 +1,9 @@
 //! What was sent while nobody was there.
 
 use app::model::Verdict;
+use secrecy::ExposeSecret as _;
 
-use crate::harness::{Hub, ORCHARD, OWN, until};
+use crate::harness::{Hub, ORCHARD, OWN, TOKEN, until};
 
 /// Somebody asks for a job while no webhook arrives; the number of the issue.
 async fn missed(hub: &Hub) -> u64 {
@@ -40,6 +41,33 @@ async fn what_a_webhook_without_an_app_missed_is_asked_for_too() {
     hub.work();
     until("the job is made", async || hub.jobs().await == 1).await;
     assert_eq!(hub.asked("POST", "/attempts"), 2, "the issue and the comment, and not what arrived");
+}
+
+#[tokio::test]
+async fn what_the_webhook_of_an_organisation_missed_is_asked_for_too() {
+    const PEARS: &str = "grove/pears";
+    let mut hub = Hub::idle(&[]).await;
+    let world = hub.world();
+    world.add_org("grove", &["ada", OWN]);
+    world.add_repository(PEARS);
+    world.set_permission(PEARS, "ada", "write");
+    world.set_permission(PEARS, OWN, "write");
+    world.add_organization_webhook(
+        "grove",
+        &hub.app.url("/webhooks/github"),
+        hub.webhook_secret().expose_secret(),
+    );
+    world.let_see_organization_webhooks(TOKEN);
+    let issue = world.open_issue(PEARS, "ada", "The pears are hard", "They should be soft.");
+    world.settled().await;
+    world.pause_webhooks();
+    world.comment(PEARS, issue, "ada", "@millrace go");
+    world.settled().await;
+    world.resume_webhooks();
+
+    hub.work();
+    until("the job is made", async || hub.jobs().await == 1).await;
+    assert_eq!(hub.asked("POST", "/attempts"), 1, "the comment, and not what arrived");
 }
 
 #[tokio::test]

@@ -422,10 +422,12 @@ mod tests {
 
     #[test]
     fn a_path_is_refused_where_the_configuration_does_not_allow_it() {
-        let rules = RequestRules { local_repositories: LocalRepositories::Refuse, ..rules() };
-        for repository in ["/srv/git/name.git", "file:///srv/git/name.git"] {
-            let new = NewJob { repository: repository.into(), ..command() };
-            assert!(JobRequest::parse(new, Trigger::Api, &rules).is_err(), "{repository}");
+        for local_repositories in [LocalRepositories::Refuse, LocalRepositories::Auto] {
+            let rules = RequestRules { local_repositories, ..rules() };
+            for repository in ["/srv/git/name.git", "file:///srv/git/name.git"] {
+                let new = NewJob { repository: repository.into(), ..command() };
+                assert!(JobRequest::parse(new, Trigger::Api, &rules).is_err(), "{repository}");
+            }
         }
     }
 

@@ -23,7 +23,7 @@ const KEPT_ANSWER: usize = 4096;
 pub enum HookOwner {
     App(u64),
     Repository { repository: String, hook: u64 },
-    Organization { organization: String, hook: u64 },
+    Organization { organization: u64, hook: u64 },
 }
 
 /// A webhook on its way.
@@ -36,7 +36,6 @@ pub(crate) struct Outgoing {
     pub action: Option<String>,
     pub installation: Option<u64>,
     pub repository: Option<u64>,
-    pub organization: Option<u64>,
     pub redelivery: bool,
     pub body: String,
 }
@@ -52,7 +51,6 @@ pub struct Delivery {
     pub action: Option<String>,
     pub installation: Option<u64>,
     pub repository: Option<u64>,
-    pub organization: Option<u64>,
     pub redelivery: bool,
     /// What was sent, to the byte.
     pub body: String,
@@ -81,7 +79,6 @@ impl Outgoing {
             action: self.action,
             installation: self.installation,
             repository: self.repository,
-            organization: self.organization,
             redelivery: self.redelivery,
             body: self.body,
             status_code,
@@ -124,7 +121,7 @@ async fn send(client: &reqwest::Client, outgoing: Outgoing, url: String, secret:
     let (hook, target, kind) = match &outgoing.owner {
         HookOwner::App(id) => (*id, *id, "integration"),
         HookOwner::Repository { hook, .. } => (*hook, outgoing.repository.unwrap_or(0), "repository"),
-        HookOwner::Organization { hook, .. } => (*hook, outgoing.organization.unwrap_or(0), "organization"),
+        HookOwner::Organization { organization, hook } => (*hook, *organization, "organization"),
     };
     let mut headers = vec![
         ("Accept", "*/*".to_owned()),
@@ -199,7 +196,6 @@ impl State {
             action: delivery.action.clone(),
             installation: delivery.installation,
             repository: delivery.repository,
-            organization: delivery.organization,
             redelivery: true,
             body: delivery.body.clone(),
         };

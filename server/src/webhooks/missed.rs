@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     connection::Connection,
     db::deliveries,
-    github::{Client, GitHubError, HookDelivery, RepositoryName, WebhookOf},
+    github::{Client, GitHubError, HookDelivery, RepositoryName, WebhookOf, WebhookPlace},
     lifecycle::Lifecycle,
 };
 
@@ -107,12 +107,14 @@ impl<'a> Watch<'a> {
         let repositories: Vec<RepositoryName> = names.iter().filter_map(|name| name.parse().ok()).collect();
         // Whether an owner is an organisation is for GitHub to know.
         let owners: BTreeSet<&str> = repositories.iter().map(RepositoryName::owner).collect();
+        let owners = owners.into_iter().map(|login| WebhookPlace::Organization(login.to_owned()));
         let mut webhooks = Vec::new();
-        for repository in &repositories {
-            webhooks.extend(as_far_as_seen(client.webhooks_to(repository, &address).await)?);
-        }
-        for owner in owners {
-            webhooks.extend(as_far_as_seen(client.organization_webhooks_to(owner, &address).await)?);
+        for place in repositories.iter().cloned().map(WebhookPlace::Repository).chain(owners) {
+            match client.webhooks_to(&place, &address).await {
+                Ok(found) => webhooks.extend(found),
+                Err(error) if error.may_pass() => return Err(error.into()),
+                Err(error) => tracing::debug!(?place, %error, "the token may not see the webhooks"),
+            }
         }
         Ok(webhooks)
     }
@@ -140,17 +142,6 @@ impl<'a> Watch<'a> {
         self.asked.retain(|_, asked| asked.delivered_at > now - FIRST_LOOK);
         self.looked.insert(webhook, now);
         Ok(asked)
-    }
-}
-
-/// None where the token may not see any.
-fn as_far_as_seen(webhooks: Result<Vec<WebhookOf>, GitHubError>) -> Result<Vec<WebhookOf>, GitHubError> {
-    match webhooks {
-        Err(error) if !error.may_pass() => {
-            tracing::debug!(%error, "the token may not see these webhooks");
-            Ok(Vec::new())
-        }
-        webhooks => webhooks,
     }
 }
 

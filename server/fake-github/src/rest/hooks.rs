@@ -147,7 +147,7 @@ fn seen_hooks<'a>(state: &'a State, caller: &Caller, org: &str) -> Outcome<&'a [
 fn owner_in_organization(state: &State, caller: &Caller, org: &str, hook: u64) -> Outcome<HookOwner> {
     let hooks = seen_hooks(state, caller, org)?;
     let hook = hooks.iter().find(|known| known.id == hook).ok_or_else(Refusal::not_found)?.id;
-    Ok(HookOwner::Organization { organization: state.organization(org)?.login.clone(), hook })
+    Ok(HookOwner::Organization { organization: state.organization(org)?.id, hook })
 }
 
 fn owner(state: &State, spot: &Spot) -> Outcome<HookOwner> {

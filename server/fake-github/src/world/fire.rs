@@ -42,12 +42,11 @@ impl State {
             self.send_to_hook(repository, &hook, &event, payload.clone());
         }
         let organization = self.repository(repository).and_then(|found| self.organization(&found.owner));
-        let Ok((organization, hooks)) = organization.map(|found| (found.login.clone(), found.hooks.clone()))
-        else {
+        let Ok((organization, hooks)) = organization.map(|found| (found.id, found.hooks.clone())) else {
             return;
         };
         for hook in hooks.into_iter().filter(|hook| hook.hears(event.name)) {
-            let owner = HookOwner::Organization { organization: organization.clone(), hook: hook.id };
+            let owner = HookOwner::Organization { organization, hook: hook.id };
             self.queue(owner, None, &event, &payload);
         }
     }
@@ -117,10 +116,6 @@ impl State {
     }
 
     fn queue(&mut self, owner: HookOwner, installation: Option<u64>, event: &Event<'_>, payload: &Value) {
-        let repository = event.repository.and_then(|name| self.repository(name).ok());
-        let organization = repository.and_then(|found| self.organization(&found.owner).ok());
-        let (repository, organization) =
-            (repository.map(|found| found.id), organization.map(|found| found.id));
         let outgoing = Outgoing {
             id: self.next_id(),
             guid: secrets::guid(),
@@ -128,8 +123,7 @@ impl State {
             event: event.name.to_owned(),
             action: event.action.map(str::to_owned),
             installation,
-            repository,
-            organization,
+            repository: event.repository.and_then(|name| self.repository(name).ok()).map(|found| found.id),
             redelivery: false,
             body: payload.to_string(),
         };
@@ -163,8 +157,8 @@ impl State {
                 Some((found.url.clone(), found.secret.clone()))
             }
             HookOwner::Organization { organization, hook } => {
-                let found =
-                    self.organization(organization).ok()?.hooks.iter().find(|found| found.id == *hook)?;
+                let owner = self.accounts.values().find(|account| account.id == *organization)?;
+                let found = owner.hooks.iter().find(|found| found.id == *hook)?;
                 Some((found.url.clone(), found.secret.clone()))
             }
         }

@@ -15,18 +15,32 @@ const PAGES: usize = 20;
 pub enum WebhookOf {
     /// The App that asks.
     App,
-    /// One that somebody has made by hand, by its number. Only an administrator of the repository may look at it.
-    Repository { name: RepositoryName, number: i64 },
-    /// The same for all repositories of an organisation. Only its owners may look at it.
-    Organization { login: String, number: i64 },
+    /// One that somebody has made by hand, by its number. Only who administers the place may look at it.
+    ByHand { place: WebhookPlace, number: i64 },
+}
+
+/// Where people make webhooks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum WebhookPlace {
+    Repository(RepositoryName),
+    /// For all of its repositories, by its login.
+    Organization(String),
+}
+
+impl WebhookPlace {
+    fn webhooks(&self) -> String {
+        match self {
+            Self::Repository(name) => format!("/repos/{name}/hooks"),
+            Self::Organization(login) => format!("/orgs/{login}/hooks"),
+        }
+    }
 }
 
 impl WebhookOf {
     fn deliveries(&self) -> String {
         match self {
             Self::App => "/app/hook/deliveries".to_owned(),
-            Self::Repository { name, number } => format!("/repos/{name}/hooks/{number}/deliveries"),
-            Self::Organization { login, number } => format!("/orgs/{login}/hooks/{number}/deliveries"),
+            Self::ByHand { place, number } => format!("{}/{number}/deliveries", place.webhooks()),
         }
     }
 }
@@ -69,32 +83,16 @@ impl HookDelivery {
 }
 
 impl Client {
-    /// The webhooks of a repository that lead to this address.
+    /// The webhooks that were made there and lead to this address.
     pub async fn webhooks_to(
         &self,
-        repository: &RepositoryName,
+        place: &WebhookPlace,
         address: &str,
     ) -> Result<Vec<WebhookOf>, GitHubError> {
-        let numbers = self.webhooks_under(&format!("/repos/{repository}"), address).await?;
-        let of = |number| WebhookOf::Repository { name: repository.clone(), number };
-        Ok(numbers.into_iter().map(of).collect())
-    }
-
-    /// The same for an organisation.
-    pub async fn organization_webhooks_to(
-        &self,
-        login: &str,
-        address: &str,
-    ) -> Result<Vec<WebhookOf>, GitHubError> {
-        let numbers = self.webhooks_under(&format!("/orgs/{login}"), address).await?;
-        let of = |number| WebhookOf::Organization { login: login.to_owned(), number };
-        Ok(numbers.into_iter().map(of).collect())
-    }
-
-    async fn webhooks_under(&self, path: &str, address: &str) -> Result<Vec<i64>, GitHubError> {
-        let all: Vec<Webhook> = self.get_all(&format!("{path}/hooks")).await?;
+        let all: Vec<Webhook> = self.get_all(&place.webhooks()).await?;
         let leads_here = |webhook: &Webhook| webhook.active && webhook.config.url == address;
-        Ok(all.into_iter().filter(leads_here).map(|webhook| webhook.id).collect())
+        let of = |webhook: Webhook| WebhookOf::ByHand { place: place.clone(), number: webhook.id };
+        Ok(all.into_iter().filter(leads_here).map(of).collect())
     }
 
     /// What was tried since then, the latest first.

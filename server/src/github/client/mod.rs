@@ -24,7 +24,7 @@ use self::kept::Kept;
 pub use self::{
     checks::{CheckRun, Conclusion},
     error::GitHubError,
-    hook_deliveries::{HookDelivery, WebhookOf},
+    hook_deliveries::{HookDelivery, WebhookOf, WebhookPlace},
     issues::{Comment, Reacted},
     kept::RateLimit,
     pulls::{NewPull, Pull},

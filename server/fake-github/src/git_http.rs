@@ -78,6 +78,19 @@ fn full_name((owner, name): &(String, String)) -> String {
     format!("{owner}/{}", name.strip_suffix(".git").unwrap_or(name))
 }
 
+/// Somebody who may come in.
+struct Admitted {
+    by: String,
+    /// All that they may push to, where that is not everything.
+    branches: Option<Vec<String>>,
+}
+
+impl Admitted {
+    fn whole(by: impl Into<String>) -> Self {
+        Self { by: by.into(), branches: None }
+    }
+}
+
 /// With the name of who asked, where they may.
 async fn answer(
     world: &World,
@@ -88,12 +101,12 @@ async fn answer(
 ) -> (Option<String>, Response) {
     let repository = full_name(&place);
     match admit(world, &repository, access, request.headers()) {
-        Ok(by) => {
+        Ok(admitted) => {
             let path = format!("/{}.git/{service}", repository.to_lowercase());
-            let response = backend(world, &path, &by, request).await.unwrap_or_else(|error| {
+            let response = backend(world, &path, &admitted, request).await.unwrap_or_else(|error| {
                 (StatusCode::INTERNAL_SERVER_ERROR, format!("git http-backend: {error}\n")).into_response()
             });
-            (Some(by), response)
+            (Some(admitted.by), response)
         }
         Err(denied) => (None, denied.into_response()),
     }
@@ -132,32 +145,46 @@ impl IntoResponse for Denied {
 }
 
 /// Who may come in; what is public can be read by all.
-fn admit(world: &World, repository: &str, access: Access, headers: &HeaderMap) -> Result<String, Denied> {
+fn admit(world: &World, repository: &str, access: Access, headers: &HeaderMap) -> Result<Admitted, Denied> {
     let state = world.lock();
     let found = state.repository(repository).ok();
     let Some(text) = password(headers) else {
         // Whether there is such a repository is not said to strangers either.
         return match found {
-            Some(found) if !found.private && access == Access::Read => Ok("anonymous".to_owned()),
+            Some(found) if !found.private && access == Access::Read => Ok(Admitted::whole("anonymous")),
             _ => Err(Denied::unauthorized()),
         };
     };
     let token = state.tokens.get(&text).ok_or_else(Denied::unauthorized)?;
     let found = found.ok_or_else(Denied::not_found)?;
+    // What pull requests open to who may push to their base.
+    let opened = |by: &str, may_push: &dyn Fn(&str) -> bool| {
+        let base = found.fork_of.as_deref().filter(|base| access == Access::Write && may_push(base))?;
+        let branches = Some(state.open_to_maintainers(repository, base)).filter(|list| !list.is_empty());
+        branches.map(|branches| Admitted { by: by.to_owned(), branches: Some(branches) })
+    };
     match token {
         Token::User { login, .. } => match (state.role(repository, login), access) {
             (Role::None, _) => Err(Denied::not_found()),
-            (role, Access::Write) if role < Role::Write => Err(Denied::forbidden(repository, login)),
-            _ => Ok(login.clone()),
+            (role, Access::Write) if role < Role::Write => {
+                opened(login, &|base| state.role(base, login) >= Role::Write)
+                    .ok_or_else(|| Denied::forbidden(repository, login))
+            }
+            _ => Ok(Admitted::whole(login)),
         },
         Token::Installation(token) if token.expires_at <= Utc::now() => Err(Denied::unauthorized()),
         Token::Installation(token) => {
             let bot = state.bot(token.installation).map_err(|_| Denied::unauthorized())?;
-            let installed = token.repositories.iter().any(|name| name.eq_ignore_ascii_case(repository));
+            let is_in = |place: &str| token.repositories.iter().any(|name| name.eq_ignore_ascii_case(place));
+            let installed = is_in(repository);
             let granted = installed && token.may("contents", access);
+            let may_push = |base: &str| is_in(base) && token.may("contents", access);
+            if !granted && let Some(admitted) = opened(&bot, &may_push) {
+                return Ok(admitted);
+            }
             match access {
-                Access::Read if granted || !found.private => Ok(bot),
-                Access::Write if granted => Ok(bot),
+                Access::Read if granted || !found.private => Ok(Admitted::whole(bot)),
+                Access::Write if granted => Ok(Admitted::whole(bot)),
                 _ if !installed && found.private => Err(Denied::not_found()),
                 _ => Err(Denied::forbidden(repository, &bot)),
             }
@@ -178,7 +205,12 @@ fn password(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Speaks CGI with `git http-backend`.
-async fn backend(world: &World, path: &str, by: &str, request: Request) -> std::io::Result<Response> {
+async fn backend(
+    world: &World,
+    path: &str,
+    admitted: &Admitted,
+    request: Request,
+) -> std::io::Result<Response> {
     let root = world.lock().root.clone();
     let (parts, body) = request.into_parts();
     let text = |name| parts.headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
@@ -189,7 +221,7 @@ async fn backend(world: &World, path: &str, by: &str, request: Request) -> std::
         .env("GIT_PROJECT_ROOT", root)
         .env("GIT_HTTP_EXPORT_ALL", "1")
         .env("PATH_INFO", path)
-        .env("REMOTE_USER", by)
+        .env("REMOTE_USER", &admitted.by)
         .env("REMOTE_ADDR", "127.0.0.1")
         .env("REQUEST_METHOD", parts.method.as_str())
         .env("QUERY_STRING", parts.uri.query().unwrap_or_default())
@@ -205,6 +237,16 @@ async fn backend(world: &World, path: &str, by: &str, request: Request) -> std::
     ] {
         if let Some(value) = text(header) {
             command.env(variable, value);
+        }
+    }
+    if let Some(branches) = &admitted.branches {
+        let shown = branches.iter().map(|branch| format!("!refs/heads/{branch}"));
+        let hidden: Vec<String> = std::iter::once("refs".to_owned()).chain(shown).collect();
+        command.env("GIT_CONFIG_COUNT", hidden.len().to_string());
+        for (number, value) in hidden.iter().enumerate() {
+            command
+                .env(format!("GIT_CONFIG_KEY_{number}"), "receive.hideRefs")
+                .env(format!("GIT_CONFIG_VALUE_{number}"), value);
         }
     }
     let mut child = command.spawn()?;

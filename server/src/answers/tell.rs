@@ -16,7 +16,7 @@ use crate::{
         self, OwnedJob,
         answers::{self, Answer, Asked, AskedIn, Step},
     },
-    github::{CheckRun, Client, GitHubError, NewPull, Pull, Reacted},
+    github::{CheckRun, Client, GitHubError, NewPull, Pull, Reacted, leads_to_pull_requests},
 };
 
 /// How far GitHub's clock may be from ours.
@@ -122,6 +122,10 @@ impl Telling<'_> {
         let Some(branch) = self.run.as_ref().and_then(|run| run.branch.clone()) else {
             return Ok(Work::Unpublished);
         };
+        if self.job.git_ref.as_deref().is_some_and(leads_to_pull_requests) {
+            // Such work goes to the fork's branch of this pull request, or nowhere.
+            return Ok(Work::ThisPull);
+        }
         match self.pull(&branch).await {
             Ok(Some(number)) if Some(number) == self.answer.number => Ok(Work::ThisPull),
             Ok(Some(number)) => Ok(Work::Pull(number)),

@@ -39,7 +39,7 @@ pub(super) struct Standing<'a> {
 pub(super) enum Work {
     /// There is none, or none yet.
     None,
-    /// The settings keep it from being pushed, or it is work on a fork.
+    /// The settings keep it from being pushed, or it is work on a fork that nothing is pushed to.
     Unpublished,
     Branch(String),
     Pull(i64),
@@ -114,7 +114,8 @@ impl Standing<'_> {
             Work::ThisPull => format!("The work is on this pull request's branch{commit}."),
             Work::Branch(branch) => format!("The work is on {}{commit}.", branch_words(branch)),
             Work::None | Work::Unpublished if self.is_of_strangers() => {
-                "Nothing is pushed for the work on a pull request from a fork; what was changed is on the job's page."
+                "Nothing was pushed to the fork: for that this pull request has to allow edits by maintainers, and the settings \
+                 of Millrace have to allow pushing to forks. What was changed is on the job's page."
                     .to_owned()
             }
             Work::None | Work::Unpublished => {

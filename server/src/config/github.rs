@@ -92,7 +92,10 @@ pub enum PullRequestState {
 #[serde(rename_all = "snake_case")]
 pub enum Forks {
     Refuse,
+    /// What is made of them is shown, and goes nowhere.
     Run,
+    /// What is made of them goes to their branch, where their author lets maintainers push to it.
+    Push,
 }
 
 fn web_address<'de, D: Deserializer<'de>>(value: D) -> Result<Url, D::Error> {

@@ -3,15 +3,15 @@
 //! Whoever works on a row has claimed it: `due_at` lies in the future then, and `tries` has grown, which is the fence of
 //! every later write.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use app::model::JobId;
+use app::model::{Job, JobId};
 use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, Result};
 use url::Url;
 
 use super::{JobRow, OwnedJob, unreadable};
-use crate::github::RepositoryName;
+use crate::github::{BranchName, RepositoryName};
 
 /// What asked for a job at GitHub, and gets a reaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,20 @@ pub struct Asked {
     pub id: i64,
 }
 
+/// A branch of somebody else's repository, whose pull request's author lets maintainers push to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fork {
+    pub repository: RepositoryName,
+    pub branch: BranchName,
+}
+
+impl fmt::Display for Fork {
+    /// As GitHub writes it: `owner:branch`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.repository.owner(), self.branch)
+    }
+}
+
 /// Something to tell GitHub of from now on.
 #[derive(Clone, Debug)]
 pub struct NewAnswer<'a> {
@@ -59,13 +73,15 @@ pub struct NewAnswer<'a> {
     pub head_sha: Option<String>,
     /// The branch that the work is to be merged into, unless that is the default one.
     pub base: Option<String>,
+    /// Where the work goes, if that is not the repository itself.
+    pub fork: Option<Fork>,
 }
 
 /// Opens the answer to a job; nothing when there is one.
 pub async fn open(db: impl PgExecutor<'_>, new: &NewAnswer<'_>) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO github_answers (job_id, repository, number, asked_in, asked_id, head_sha, base)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (job_id) DO NOTHING",
+        "INSERT INTO github_answers (job_id, repository, number, asked_in, asked_id, head_sha, base, fork, fork_branch)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (job_id) DO NOTHING",
         new.job.as_uuid(),
         new.repository.as_str(),
         new.number,
@@ -73,10 +89,32 @@ pub async fn open(db: impl PgExecutor<'_>, new: &NewAnswer<'_>) -> Result<()> {
         new.asked.map(|asked| asked.id),
         new.head_sha,
         new.base,
+        new.fork.as_ref().map(|fork| fork.repository.as_str()),
+        new.fork.as_ref().map(|fork| fork.branch.as_str()),
     )
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Where the work of a job on a fork's pull request goes: as it was when somebody asked for it there, or for what the job
+/// goes on with.
+pub async fn fork(db: impl PgExecutor<'_>, job: &Job) -> Result<Option<Fork>> {
+    let row = sqlx::query!(
+        "SELECT fork, fork_branch FROM github_answers JOIN jobs ON jobs.id = job_id
+         WHERE (jobs.id = $1 OR jobs.thread_id = $1) AND jobs.id <= $2
+         ORDER BY jobs.id DESC LIMIT 1",
+        job.thread.unwrap_or(job.id).as_uuid(),
+        job.id.as_uuid(),
+    )
+    .fetch_optional(db)
+    .await?;
+    let Some((repository, branch)) = row.and_then(|row| row.fork.zip(row.fork_branch)) else { return Ok(None) };
+    let unreadable = |error: String| unreadable(std::io::Error::other(error));
+    Ok(Some(Fork {
+        repository: repository.parse().map_err(unreadable)?,
+        branch: BranchName::try_from(branch).map_err(unreadable)?,
+    }))
 }
 
 /// An answer as it stands, in the hands of whoever has claimed it.

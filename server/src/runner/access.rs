@@ -7,6 +7,7 @@ use tokio::process::Command;
 
 use crate::{
     connection::{Connection, ConnectionError, Purpose},
+    db::answers::Fork,
     github::{RepositoryName, leads_to_pull_requests},
 };
 
@@ -14,6 +15,7 @@ use crate::{
 /// settings, and nothing that an agent gets.
 #[derive(Clone, Debug)]
 pub struct Access {
+    /// Whose rights it has.
     pub repository: RepositoryName,
     /// Where git is to go, over HTTP.
     pub address: String,
@@ -28,10 +30,29 @@ impl Access {
         job: &Job,
         purpose: Purpose,
     ) -> Result<Option<Self>, ConnectionError> {
-        let Some(repository) = connection.repository_at(&job.repository).filter(|_| !is_strangers(job))
-        else {
-            return Ok(None);
-        };
+        match connection.repository_at(&job.repository).filter(|_| !is_strangers(job)) {
+            Some(repository) => Self::ask(connection, repository, purpose).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The way to the branch of a fork whose pull request lets maintainers push to it: with the rights in the repository that
+    /// the pull request is for.
+    pub(super) async fn find_fork(
+        connection: &Connection,
+        job: &Job,
+        fork: &Fork,
+    ) -> Result<Option<Self>, ConnectionError> {
+        let Some(repository) = connection.repository_at(&job.repository) else { return Ok(None) };
+        let access = Self::ask(connection, repository, Purpose::Push).await?;
+        Ok(access.map(|access| Self { address: connection.address_of(&fork.repository), ..access }))
+    }
+
+    async fn ask(
+        connection: &Connection,
+        repository: RepositoryName,
+        purpose: Purpose,
+    ) -> Result<Option<Self>, ConnectionError> {
         let token = match connection.token(&repository, purpose).await {
             Ok(token) => token,
             Err(ConnectionError::NotConnected | ConnectionError::NotInstalled(_)) => return Ok(None),

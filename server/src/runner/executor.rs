@@ -22,7 +22,7 @@ use super::{
 use crate::{
     config::Config,
     connection::{Connection, ConnectionError, Purpose},
-    db::{self, transitions::Outcome},
+    db::{self, answers::Fork, transitions::Outcome},
 };
 
 /// Runs jobs of every kind.
@@ -104,10 +104,17 @@ impl Grounds {
         purpose: Purpose,
     ) -> Result<Option<Access>, ConnectionError> {
         let access = attempt.patiently(|| Access::find(&self.connection, &attempt.job, purpose)).await?;
-        if let Some(access) = &access {
-            attempt.output.hide(&access.secrets());
-        }
-        Ok(access)
+        Ok(masked(attempt, access))
+    }
+
+    /// What lets git push to the branch of a fork.
+    pub async fn access_to_fork(
+        &self,
+        attempt: &RunningAttempt,
+        fork: &Fork,
+    ) -> Result<Option<Access>, ConnectionError> {
+        let access = attempt.patiently(|| Access::find_fork(&self.connection, &attempt.job, fork)).await?;
+        Ok(masked(attempt, access))
     }
 
     /// Makes the attempt's checkout of the first of `refs` that is there, and returns what was checked out; or how the
@@ -145,6 +152,14 @@ impl Grounds {
         attempt.patiently(|| db::attempts::set_commit(db, job.id, job.attempt, &source.commit)).await?;
         Ok(Ok(source))
     }
+}
+
+/// What lets git in is in nothing that the attempt prints from now on.
+fn masked(attempt: &RunningAttempt, access: Option<Access>) -> Option<Access> {
+    if let Some(access) = &access {
+        attempt.output.hide(&access.secrets());
+    }
+    access
 }
 
 fn refused(error: &CheckoutError) -> Outcome {

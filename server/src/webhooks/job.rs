@@ -14,12 +14,13 @@ use crate::{
     connection::Purpose,
     db::{
         self, Conversation, OwnedJob,
-        answers::{self, Asked, AskedIn, NewAnswer},
+        answers::{self, Asked, AskedIn, Fork, NewAnswer},
         deliveries, github_threads, people,
     },
     github::{
         BranchName, Client,
         event::{Branches, Check, Thread, ThreadKind, What},
+        leads_to_pull_requests,
         mention::Ask,
     },
     lifecycle::JobRequest,
@@ -39,6 +40,15 @@ struct Place {
     /// What a pull request is to be merged into, unless it is the default branch.
     base: Option<String>,
     head_sha: Option<String>,
+    /// The branch of a fork that the work is pushed to.
+    fork: Option<Fork>,
+}
+
+impl Place {
+    /// Whether it begins at what somebody without any rights may have written.
+    fn is_strangers(&self) -> bool {
+        self.git_ref.as_deref().is_some_and(leads_to_pull_requests)
+    }
 }
 
 /// A job that is about to be made.
@@ -133,6 +143,9 @@ impl Webhooks {
                     None => client.pull_state(case.repository, thread.number).await?.branches,
                 };
                 match self.place_in(case, branches, parent.is_some()) {
+                    Ok(place) if place.is_strangers() => {
+                        Place { fork: self.fork_of(&client, case, thread.number).await?, ..place }
+                    }
                     Ok(place) => place,
                     Err(why) => {
                         self.reply(case, thread.number, &why).await?;
@@ -237,11 +250,14 @@ impl Webhooks {
             (true, _) if goes_on && head.name.starts_with(OWN_BRANCHES) => {
                 Ok(Place { base, head_sha, ..Place::default() })
             }
-            (true, _) => Ok(Place { git_ref: Some(head.name.clone()), branch: Some(head.name), base, head_sha }),
-            // Nothing is pushed for a job that begins at such a ref, and it gets no token.
-            (false, Forks::Run) => {
+            (true, _) => {
+                let (git_ref, branch) = (Some(head.name.clone()), Some(head.name));
+                Ok(Place { git_ref, branch, base, head_sha, fork: None })
+            }
+            // A job that begins at such a ref gets no token.
+            (false, Forks::Run | Forks::Push) => {
                 let git_ref = Some(format!("refs/pull/{number}/head"));
-                Ok(Place { git_ref, branch: None, base, head_sha })
+                Ok(Place { git_ref, base, head_sha, ..Place::default() })
             }
             (false, Forks::Refuse) => {
                 Err("Millrace does not work on pull requests from forks here. An owner of this installation can allow it \
@@ -249,6 +265,19 @@ impl Webhooks {
                     .to_owned())
             }
         }
+    }
+
+    /// Where the work on a fork's pull request may go, which not every event tells.
+    async fn fork_of(&self, client: &Client, case: &Case<'_>, number: i64) -> Result<Option<Fork>, Failure> {
+        if self.config.github.forks != Forks::Push {
+            return Ok(None);
+        }
+        let pull = client.pull_state(case.repository, number).await?;
+        let head = pull.branches.head;
+        let repository = head.repo.filter(|_| pull.maintainer_can_modify).map(|repo| repo.full_name);
+        // A name that would lead elsewhere is nobody's branch.
+        let fork = repository.zip(BranchName::try_from(head.name).ok());
+        Ok(fork.map(|(repository, branch)| Fork { repository, branch }))
     }
 
     /// A check failed: one more round, where the branch is Millrace's.
@@ -395,6 +424,7 @@ impl Webhooks {
             asked,
             head_sha: place.head_sha,
             base: place.base,
+            fork: place.fork,
         };
         answers::open(&mut *transaction, &answer).await?;
         if let Some(number) = number {

@@ -100,7 +100,7 @@ impl Attempt {
             repository,
             branch: "millrace/1-turn",
             before,
-            otherwise: "millrace/1-turn",
+            otherwise: Some("millrace/1-turn"),
             own: &[],
             access: None,
             limit: LIMIT,

@@ -19,6 +19,8 @@ pub struct Pull {
     pub base: String,
     pub base_sha: String,
     pub draft: bool,
+    /// Who may push to the base may push to the branch, although it is a fork's.
+    pub maintainer_can_modify: bool,
     pub merged_at: Option<DateTime<Utc>>,
     pub merge_sha: Option<String>,
     pub reviews: Vec<Review>,
@@ -107,6 +109,7 @@ impl State {
             base: wanted.base.to_owned(),
             base_sha,
             draft: wanted.draft,
+            maintainer_can_modify: false,
             merged_at: None,
             merge_sha: None,
             reviews: Vec::new(),
@@ -159,6 +162,17 @@ impl State {
             pull.base_sha = sha;
         }
         self.change_issue(repository, number, change, by)
+    }
+
+    /// The branches of a fork that who may push to `base` may push to as well.
+    pub fn open_to_maintainers(&self, fork: &str, base: &str) -> Vec<String> {
+        let threads = self.repository(base).map(|found| found.threads.values()).into_iter().flatten();
+        threads
+            .filter(|thread| thread.open)
+            .filter_map(|thread| thread.pull.as_ref())
+            .filter(|pull| pull.maintainer_can_modify && pull.head_repository.eq_ignore_ascii_case(fork))
+            .map(|pull| pull.head_branch.clone())
+            .collect()
     }
 
     /// Tells of a branch that was moved, made or deleted, and moves the pull requests that it is the head of.

@@ -141,7 +141,7 @@ impl State {
                 "base": side(&name, &pull.base, &pull.base_sha),
                 "draft": pull.draft, "merged": pull.merged_at.is_some(), "merged_at": pull.merged_at.map(stamp),
                 "merge_commit_sha": pull.merge_sha, "mergeable": true, "mergeable_state": "clean",
-                "maintainer_can_modify": false, "requested_reviewers": [], "requested_teams": [],
+                "maintainer_can_modify": pull.maintainer_can_modify, "requested_reviewers": [], "requested_teams": [],
                 "review_comments": pull.review_comments.len(), "commits": git::count(&bare, &range),
                 "changed_files": files.len(),
                 "additions": files.iter().map(|file| file.additions).sum::<usize>(),

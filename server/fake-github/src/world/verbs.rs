@@ -147,6 +147,12 @@ impl World {
         arranged(state.open_pull(repository, &wanted))
     }
 
+    /// As its author does with "Allow edits by maintainers".
+    #[track_caller]
+    pub fn let_maintainers_edit(&self, repository: &str, pull: u64, allowed: bool) {
+        arranged(self.lock().pull_mut(repository, pull)).maintainer_can_modify = allowed;
+    }
+
     #[track_caller]
     pub fn comment(&self, repository: &str, number: u64, author: &str, body: &str) -> u64 {
         arranged(self.lock().comment(repository, number, author, body))

@@ -43,6 +43,9 @@ pub struct PullState {
     pub state: String,
     #[serde(flatten)]
     pub branches: Branches,
+    /// Who may push to the repository may push to the branch, although that is in a fork.
+    #[serde(default)]
+    pub maintainer_can_modify: bool,
 }
 
 /// A line that a check complains about.

@@ -12,6 +12,7 @@ mod watch;
 
 use std::{
     ffi::OsString,
+    fmt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -22,6 +23,7 @@ use secrecy::SecretString;
 use self::result::Made;
 use super::{
     RunningAttempt,
+    access::is_strangers,
     agents::{self, Agent, Failure, Launch, Profile, Task, Told, Verdict},
     checkout::Source,
     executor::Grounds,
@@ -32,7 +34,11 @@ use super::{
 };
 use crate::{
     config::Config,
-    db::{self, agent_runs, transitions::Outcome},
+    db::{
+        self, agent_runs,
+        answers::{self, Fork},
+        transitions::Outcome,
+    },
 };
 
 /// Runs agents on this machine.
@@ -74,6 +80,13 @@ impl Agents {
             Ok(source) => source,
             Err(outcome) => return Ok(outcome),
         };
+        let onto = match branch {
+            _ if is_strangers(job) => {
+                let fork = attempt.patiently(|| answers::fork(attempt.lifecycle.db(), job)).await?;
+                fork.map(Onto::Fork)
+            }
+            branch => branch.filter(|_| branch == source.git_ref.as_deref()).map(|name| Onto::Branch(name.to_owned())),
+        };
         let profile = agent.profile();
         let program = match profile.name.as_str() {
             agents::DEMO => Some(self.millrace.clone()),
@@ -86,11 +99,26 @@ impl Agents {
             attempt,
             workspace,
             profile,
-            goes_on: branch.is_some() && branch == source.git_ref.as_deref(),
+            onto,
             source,
             run: Mutex::new(AgentRun { protection: Some(self.sandbox.protection()), ..AgentRun::default() }),
         };
         work.run(agent.as_ref(), program, &asked).await
+    }
+}
+
+/// A branch that is there already.
+enum Onto {
+    Branch(String),
+    Fork(Fork),
+}
+
+impl fmt::Display for Onto {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Branch(name) => f.write_str(name),
+            Self::Fork(fork) => fork.fmt(f),
+        }
     }
 }
 
@@ -103,8 +131,8 @@ struct AgentAttempt<'a> {
     workspace: &'a Workspace,
     profile: Profile,
     source: Source,
-    /// The checkout is a branch that is there already and gets the work.
-    goes_on: bool,
+    /// Whose head the checkout is, and what gets the work; none where that gets a branch of its own.
+    onto: Option<Onto>,
     /// What is known so far.
     run: Mutex<AgentRun>,
 }
@@ -277,9 +305,10 @@ impl AgentAttempt<'_> {
 }
 
 /// The branch that a job's work is added to: that of its conversation, or of the pull request where it was asked for. One with
-/// the job's own name is from an earlier attempt, and made anew.
+/// the job's own name is from an earlier attempt, and made anew; one of a fork is not the repository's.
 fn branch_to_go_on_with(job: &Job) -> Option<&str> {
-    job.branch.as_deref().filter(|branch| job.parent.is_some() || !publish::is_own_branch(job.id, branch))
+    let branch = job.branch.as_deref().filter(|_| !is_strangers(job));
+    branch.filter(|branch| job.parent.is_some() || !publish::is_own_branch(job.id, branch))
 }
 
 fn told(run: &mut AgentRun, told: &Told) {

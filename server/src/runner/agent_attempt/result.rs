@@ -16,7 +16,7 @@ use super::{
         },
         sandbox::Confinement,
     },
-    AgentAttempt,
+    AgentAttempt, Onto,
 };
 use crate::{
     changes,
@@ -111,7 +111,11 @@ impl AgentAttempt<'_> {
             }
             Err(error) => return Ok(self.end(AgentOutcome::AgentError, error.to_string()).await),
         }
-        let access = match self.grounds.access(self.attempt, Purpose::Push).await {
+        let access = match &self.onto {
+            Some(Onto::Fork(fork)) => self.grounds.access_to_fork(self.attempt, fork).await,
+            _ => self.grounds.access(self.attempt, Purpose::Push).await,
+        };
+        let access = match access {
             Ok(access) => access,
             Err(error) => {
                 let error = format!("The work could not be published: {error}.");
@@ -125,6 +129,13 @@ impl AgentAttempt<'_> {
         if self.may_push(access.as_ref()) {
             match self.push(work, access.as_ref()).await? {
                 Ok(name) => branch = Some(name),
+                // Its author may have changed their mind, or the branch. There is no other place for it.
+                Err(error @ (PublishError::Push { .. } | PublishError::Moved(_)))
+                    if matches!(self.onto, Some(Onto::Fork(_))) =>
+                {
+                    let note = format!("{error} The work is shown, and not published.");
+                    self.attempt.output.system(note).await;
+                }
                 Err(error) => return Ok(self.end(AgentOutcome::AgentError, error.to_string()).await),
             }
         }
@@ -144,21 +155,20 @@ impl AgentAttempt<'_> {
         let job = &self.attempt.job;
         let db = self.attempt.lifecycle.db();
         let own = self.attempt.patiently(|| agent_runs::heads(db, job.id)).await?;
-        let is_published = self.goes_on && own.contains(&self.source.commit);
-        self.note(|run| {
-            if is_published {
+        let published = self.onto.as_ref().filter(|_| own.contains(&self.source.commit));
+        self.note(|run| match published {
+            Some(onto) => {
                 run.outcome = Some(AgentOutcome::Changed);
-                run.branch.clone_from(&job.branch);
+                run.branch = Some(onto.to_string());
                 run.head = Some(self.source.commit.clone());
-            } else {
-                run.outcome = Some(AgentOutcome::NoChange);
             }
+            None => run.outcome = Some(AgentOutcome::NoChange),
         })
         .await;
         Ok(Outcome::succeeded(None))
     }
 
-    /// The work of strangers goes nowhere.
+    /// Without access to a fork the work of strangers goes nowhere.
     fn may_push(&self, access: Option<&Access>) -> bool {
         let (push, job) = (self.config.publish.push, &self.attempt.job);
         match access {
@@ -171,14 +181,19 @@ impl AgentAttempt<'_> {
     async fn push(&self, work: &Work, access: Option<&Access>) -> sqlx::Result<Result<String, PublishError>> {
         let (job, db) = (&self.attempt.job, self.attempt.lifecycle.db());
         let new = branch_name(job.id, &job.title);
-        let name = job.branch.as_ref().filter(|_| self.goes_on).unwrap_or(&new);
+        let (name, otherwise) = match &self.onto {
+            Some(Onto::Fork(fork)) => (fork.branch.as_str(), None),
+            Some(Onto::Branch(name)) if name.starts_with("millrace/") => (name.as_str(), Some(name.as_str())),
+            // Nobody looks for Millrace's work beside somebody's own branch.
+            Some(Onto::Branch(name)) => (name.as_str(), Some(new.as_str())),
+            None => (new.as_str(), Some(new.as_str())),
+        };
         let own = self.attempt.patiently(|| agent_runs::heads(db, job.id)).await?;
         let to = Destination {
             repository: &job.repository,
             branch: name,
-            before: self.goes_on.then_some(self.source.commit.as_str()),
-            // Nobody looks for Millrace's work beside somebody's own branch.
-            otherwise: if name.starts_with("millrace/") { name } else { &new },
+            before: self.onto.as_ref().map(|_| self.source.commit.as_str()),
+            otherwise,
             own: &own,
             access,
             limit: self.config.runner.git_limit,
@@ -199,6 +214,10 @@ impl AgentAttempt<'_> {
         if let Some(note) = note {
             self.attempt.output.system(note).await;
         }
+        let branch = match &self.onto {
+            Some(onto @ Onto::Fork(_)) => onto.to_string(),
+            _ => branch,
+        };
         self.attempt.output.system(format!("Published on the branch {branch}")).await;
         Ok(Ok(branch))
     }
@@ -218,6 +237,7 @@ impl AgentAttempt<'_> {
             asked: None,
             head_sha: None,
             base,
+            fork: None,
         };
         self.attempt.patiently(|| answers::open(lifecycle.db(), &new)).await?;
         let queue = lifecycle.queue();

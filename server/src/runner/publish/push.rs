@@ -27,6 +27,8 @@ pub enum PublishError {
     Stopped,
     #[error("The branch {branch} could not be pushed: {source}.")]
     Push { branch: String, source: GitError },
+    #[error("The branch {0} has other commits by now.")]
+    Moved(String),
     #[error("There are {NAMES} branches named like {0} already. Delete those that nobody needs.")]
     NoName(String),
 }
@@ -39,8 +41,9 @@ pub struct Destination<'a> {
     pub branch: &'a str,
     /// The commit that Millrace has put on this branch before; `None` for a branch that is not there yet.
     pub before: Option<&'a str>,
-    /// The name to fall back on where the branch has other commits by now; a number is added where need be.
-    pub otherwise: &'a str,
+    /// The name to fall back on where the branch has other commits by now, if there may be another one; a number is added
+    /// where need be.
+    pub otherwise: Option<&'a str>,
     /// Commits that earlier attempts of the job may have put on a branch: they give way.
     pub own: &'a [String],
     /// What lets git in, unless it knows by itself.
@@ -67,8 +70,9 @@ pub async fn push<Held: Future<Output = bool> + Send>(
     if push_or_take_over(work, to, &is_held).await? {
         return Ok(Published { branch: to.branch.to_owned(), note: None });
     }
-    let plain = (to.otherwise != to.branch).then(|| to.otherwise.to_owned());
-    let numbered = (2..=NAMES).map(|number| format!("{}-{number}", to.otherwise));
+    let Some(otherwise) = to.otherwise else { return Err(PublishError::Moved(to.branch.to_owned())) };
+    let plain = (otherwise != to.branch).then(|| otherwise.to_owned());
+    let numbered = (2..=NAMES).map(|number| format!("{otherwise}-{number}"));
     for branch in plain.into_iter().chain(numbered) {
         let next = Destination { branch: &branch, before: None, ..to };
         if push_or_take_over(work, next, &is_held).await? {
@@ -77,7 +81,7 @@ pub async fn push<Held: Future<Output = bool> + Send>(
             return Ok(Published { branch, note: Some(note) });
         }
     }
-    Err(PublishError::NoName(to.otherwise.to_owned()))
+    Err(PublishError::NoName(otherwise.to_owned()))
 }
 
 /// Whether the branch was as expected, or as an earlier attempt has left it, and is now at the head of `work`.

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use app::model::{AgentOutcome, JobState, Verdict};
+use app::model::{AgentOutcome, Job, JobState, Verdict};
 use millrace::{config::Forks, db::github_threads};
 use serde_json::json;
 
@@ -127,14 +127,78 @@ async fn the_work_on_a_fork_runs_without_any_token_and_is_pushed_nowhere() {
         .await;
     let said = hub.said(pull);
     assert!(
-        said.len() == 1 && said[0].contains("Nothing is pushed for the work on a pull request from a fork")
+        said.len() == 1 && said[0].contains("Nothing was pushed to the fork")
     );
+
+    // Also where its author would let maintainers push: Millrace's settings count as well.
+    hub.world().let_maintainers_edit(ORCHARD, pull, true);
+    let job = hub.job_of(&hub.comment(pull, "ada", "@millrace another tree").await).await.job;
+    assert_eq!(hub.app.finished(job.id).await.job.outcome, Some(AgentOutcome::Changed));
+    assert_eq!(hub.asked("POST", "/git-receive-pack"), 0);
 
     // Without a token nobody gets at a repository that is not public: so none was used.
     hub.world().make_private(ORCHARD);
     let job = hub.job_of(&hub.comment(pull, "ada", "@millrace once more").await).await.job;
     let ended = hub.app.finished(job.id).await.job;
     assert!(ended.error.as_ref().unwrap().contains("could not be fetched"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn the_work_on_a_fork_goes_to_its_branch_where_its_author_and_the_settings_let_it() {
+    let script = "cat > /dev/null; env; cat .git/config; date +%N >> trees.txt; echo planted";
+    let hub = Hub::with_agent(script, Forks::Push).await;
+    let (_answers, _runner) = (hub.app.answers(), hub.app.runner().await);
+    let pull = hub.world().open_fork_pull(ORCHARD, "eve", "Plums", "", "plums", "main");
+    hub.world().open_fork_pull(ORCHARD, "eve", "Cherries", "", "cherries", "main");
+    let (fork, own) = (|| refs(&hub, "eve/orchard"), || hub.world().branch(ORCHARD, "main"));
+    let (before, main) = (fork(), own());
+
+    // Its author does not.
+    let job = hub.job_of(&hub.comment(pull, "ada", "@millrace plant a tree").await).await.job;
+    assert_eq!(hub.app.finished(job.id).await.job.outcome, Some(AgentOutcome::Changed));
+    assert_eq!((fork(), hub.asked("POST", "/git-receive-pack")), (before.clone(), 0));
+    until("it is told", async || hub.said(pull).iter().any(|text| text.contains("Nothing was pushed"))).await;
+
+    hub.world().let_maintainers_edit(ORCHARD, pull, true);
+    let job = hub.job_of(&hub.comment(pull, "ada", "@millrace plant a tree").await).await.job;
+    let ended = hub.app.finished(job.id).await.job;
+    assert_eq!((ended.state, ended.branch.as_deref()), (JobState::Succeeded, Some("eve:plums")), "{ended:?}");
+    let tip = hub.world().branch("eve/orchard", "plums").unwrap();
+    let run = hub.app.job(job.id).await.attempts.pop().and_then(|attempt| attempt.agent).unwrap();
+    assert_eq!(run.head.as_deref(), Some(tip.as_str()), "the fork's branch has the work");
+    assert_eq!(own(), main);
+    assert!(!refs(&hub, ORCHARD).contains("refs/heads/plums"), "and the repository has no new one");
+    assert_eq!(hub.world().pulls(ORCHARD).len(), 2);
+    let printed = format!("{:?}", hub.app.output(job.id).await);
+    assert!(!printed.contains(TOKEN) && !printed.contains("extraHeader"), "{printed}");
+    until("it is told", async || {
+        hub.said(pull).iter().any(|text| text.contains("The work is on this pull request's branch"))
+    })
+    .await;
+
+    // Again, on top of that; a follow-up on the dashboard likewise.
+    let job = hub.job_of(&hub.comment(pull, "ada", "@millrace another tree").await).await.job;
+    hub.app.finished(job.id).await;
+    let next = hub.world().branch("eve/orchard", "plums").unwrap();
+    assert_ne!(next, tip);
+    let follow_up = json!({ "kind": "agent", "parent": job.id, "prompt": "And one more." });
+    let response = hub.app.post_json("/api/jobs", &follow_up).await;
+    let followed: Job = response.json().await.unwrap();
+    let ended = hub.app.finished(followed.id).await.job;
+    assert_eq!(ended.branch.as_deref(), Some("eve:plums"), "{ended:?}");
+    assert_ne!(hub.world().branch("eve/orchard", "plums").unwrap(), next);
+
+    // Its author changes their mind before the agent is done: nothing is lost, and the log says why.
+    let last = hub.world().branch("eve/orchard", "plums");
+    hub.app.post_json("/api/lanes/agent/pause", &json!({ "reason": "a moment" })).await;
+    let job = hub.job_of(&hub.comment(pull, "ada", "@millrace the last tree").await).await.job;
+    hub.world().let_maintainers_edit(ORCHARD, pull, false);
+    hub.app.post("/api/lanes/agent/resume").await;
+    let ended = hub.app.finished(job.id).await.job;
+    assert_eq!(ended.outcome, Some(AgentOutcome::Changed), "{ended:?}");
+    assert_eq!(hub.world().branch("eve/orchard", "plums"), last);
+    let printed = format!("{:?}", hub.app.output(job.id).await);
+    assert!(printed.contains("The work is shown, and not published."), "{printed}");
 }
 
 #[tokio::test]

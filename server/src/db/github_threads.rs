@@ -106,10 +106,19 @@ pub async fn rename(
     )
     .execute(&mut *step)
     .await?;
-    // As they are retried they have to find it.
+    let old_address = old_address.trim_end_matches(".git");
+    // As they are retried they have to find it, and as their time comes.
     sqlx::query!(
         "UPDATE jobs SET repository = $2 WHERE lower(repository) IN (lower($1), lower($1 || '.git'))",
-        old_address.trim_end_matches(".git"),
+        old_address,
+        new_address,
+    )
+    .execute(&mut *step)
+    .await?;
+    sqlx::query!(
+        "UPDATE schedules SET job = jsonb_set(job, '{repository}', to_jsonb($2::text))
+         WHERE lower(job ->> 'repository') IN (lower($1), lower($1 || '.git'))",
+        old_address,
         new_address,
     )
     .execute(&mut *step)

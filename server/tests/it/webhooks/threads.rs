@@ -111,6 +111,11 @@ async fn a_repository_with_another_name_keeps_its_conversations() {
     let hub = Hub::start().await;
     let issue = hub.issue();
     let first = hub.job_of(&hub.comment(issue, "ada", "@millrace go").await).await.job;
+    let schedule = serde_json::json!({
+        "name": "nightly", "cron": "0 3 * * *",
+        "job": { "kind": "command", "repository": format!("{}/Ada/Orchard", hub.github.url()), "script": "true" },
+    });
+    assert_eq!(hub.app.post_json("/api/schedules", &schedule).await.status(), 201);
     hub.world().rename_repository(ORCHARD, "garden", "ada");
     assert_eq!(hub.last().await.verdict, Some(Verdict::Answered));
 
@@ -124,6 +129,8 @@ async fn a_repository_with_another_name_keeps_its_conversations() {
         second.repository,
         "so that it can be tried again"
     );
+    let schedules = hub.app.get_json("/api/schedules").await;
+    assert_eq!(schedules[0]["job"]["repository"], second.repository, "{schedules}");
     // GitHub may tell it once more.
     let changes = serde_json::json!({ "repository": { "name": { "from": "orchard" } } });
     let repository = serde_json::json!({ "full_name": "ada/garden", "default_branch": "main" });

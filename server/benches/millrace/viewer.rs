@@ -1,6 +1,6 @@
 //! Somebody who watches a job: the least that reads a stream and proves that every line came once and in order.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{cell::RefCell, ops::Range, sync::LazyLock, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use app::model::JobId;
@@ -75,12 +75,7 @@ impl Viewer {
             ensure!(read > 0, "the stream ended after line {}", self.last);
             self.filled += read;
             let now = monotonic();
-            let used = scan(&self.received[..self.filled], |seq, text| {
-                ensure!(seq == self.last + 1, "line {seq} came after line {}", self.last);
-                self.last = seq;
-                each(text, now);
-                Ok(())
-            })?;
+            let used = self.take(|text| each(text, now))?;
             let rest = &self.received[used..self.filled];
             if DONE.find(rest).is_some() {
                 return Ok(self.last);
@@ -93,30 +88,68 @@ impl Viewer {
             }
         }
     }
+
+    /// Hands over the text of each whole line that was received, and returns how far they go.
+    fn take(&mut self, mut each: impl FnMut(&[u8])) -> anyhow::Result<usize> {
+        let received = &self.received[..self.filled];
+        LATEST.with_borrow_mut(|latest| {
+            if latest.received != received {
+                *latest = Scan::of(received)?;
+            }
+            for Line { seq, text } in &latest.lines {
+                ensure!(*seq == self.last + 1, "line {seq} came after line {}", self.last);
+                self.last = *seq;
+                each(&received[text.clone()]);
+            }
+            Ok(latest.used)
+        })
+    }
 }
 
-/// Hands over the number and the text of each whole line, and returns how far they go.
-///
-/// Neither events nor the chunks of the transfer are taken apart: a line has the same form wherever it stands, none is cut
-/// by a chunk's end, and what the bench prints needs no escapes.
-fn scan(received: &[u8], mut each: impl FnMut(u64, &[u8]) -> anyhow::Result<()>) -> anyhow::Result<usize> {
-    // An event's name may be cut off at the end, and so may the start of a line.
-    const LONGEST_CUT: usize = 12;
-    let mut used = 0;
-    while let Some(start) = SEQ.find(&received[used..]) {
-        let line = &received[used + start..];
-        let found = TEXT.find(line).map(|at| at + TEXT.needle().len());
-        let Some((text, end)) = found.and_then(|at| Some((at, at + memchr(b'"', &line[at..])?))) else {
-            return Ok(used + start);
-        };
-        let digits =
-            line[SEQ.needle().len()..].split(|byte| !byte.is_ascii_digit()).next().unwrap_or_default();
-        let seq = std::str::from_utf8(digits)?.parse().context("a line without a number")?;
-        each(seq, &line[text..end])?;
-        used += start + end;
+thread_local! {
+    /// Viewers of one job receive the same bytes, one after the other: what is compared needs not be taken apart again.
+    static LATEST: RefCell<Scan> = RefCell::default();
+}
+
+/// The lines in something that was received.
+#[derive(Default)]
+struct Scan {
+    received: Vec<u8>,
+    lines: Vec<Line>,
+    /// How far the lines go.
+    used: usize,
+}
+
+struct Line {
+    seq: u64,
+    /// Its place in what was received.
+    text: Range<usize>,
+}
+
+impl Scan {
+    /// Neither events nor the chunks of the transfer are taken apart: a line has the same form wherever it stands, none is
+    /// cut by a chunk's end, and what the bench prints needs no escapes.
+    fn of(received: &[u8]) -> anyhow::Result<Self> {
+        // An event's name may be cut off at the end, and so may the start of a line.
+        const LONGEST_CUT: usize = 12;
+        let (mut lines, mut used) = (Vec::new(), 0);
+        while let Some(found) = SEQ.find(&received[used..]) {
+            let start = used + found;
+            let line = &received[start..];
+            let found = TEXT.find(line).map(|at| at + TEXT.needle().len());
+            let Some((text, end)) = found.and_then(|at| Some((at, at + memchr(b'"', &line[at..])?))) else {
+                return Ok(Self { received: received.to_vec(), lines, used: start });
+            };
+            let digits =
+                line[SEQ.needle().len()..].split(|byte| !byte.is_ascii_digit()).next().unwrap_or_default();
+            let seq = std::str::from_utf8(digits)?.parse().context("a line without a number")?;
+            lines.push(Line { seq, text: start + text..start + end });
+            used = start + end;
+        }
+        let rest = &received[used..];
+        // What says how the job ended stays, for the caller to find.
+        let is_last = DONE.find(rest).or_else(|| ERROR.find(rest));
+        used = is_last.map_or_else(|| used + rest.len().saturating_sub(LONGEST_CUT), |at| used + at);
+        Ok(Self { received: received.to_vec(), lines, used })
     }
-    let rest = &received[used..];
-    // What says how the job ended stays, for the caller to find.
-    let is_last = DONE.find(rest).or_else(|| ERROR.find(rest));
-    Ok(is_last.map_or_else(|| used + rest.len().saturating_sub(LONGEST_CUT), |at| used + at))
 }

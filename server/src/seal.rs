@@ -72,11 +72,12 @@ impl Seal {
             _ => {}
         }
         let text = Zeroizing::new(std::fs::read_to_string(path).with_context(unusable)?);
-        Self::from_text(text.trim()).with_context(|| format!("{} does not hold a key", path.display()))
+        Self::from_text(&text).with_context(|| format!("{} does not hold a key", path.display()))
     }
 
-    fn from_text(text: &str) -> Option<Self> {
-        let mut key = Zeroizing::new([0; KEY_BYTES]);
+    /// With a key in hexadecimal; `None` where it is none.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let (mut key, text) = (Zeroizing::new([0; KEY_BYTES]), text.trim());
         if text.len() != 2 * KEY_BYTES || !text.is_ascii() {
             return None;
         }

@@ -1,8 +1,8 @@
 //! `millrace run`: a runner.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
-use anyhow::Context as _;
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -27,15 +27,8 @@ pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
         None => None,
         Some(listen) => {
             metrics::start()?;
-            let listener = TcpListener::bind(listen).await.with_context(|| {
-                format!("{listen} cannot be listened on; choose another address in `runner.metrics_listen`")
-            })?;
             let router = http::runner_router(lifecycle.clone(), Arc::new(config.server.clone()));
-            Some(AbortOnDropHandle::new(tokio::spawn(http::serve_router(
-                router,
-                listener,
-                CancellationToken::new(),
-            ))))
+            tell_metrics(listen, router).await
         }
     };
     Runner::new(name, lifecycle, config, executor).run(shutdown).await?;
@@ -43,4 +36,18 @@ pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
     drop(telling);
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Jobs are worth more than numbers: where the address is taken, the runner runs without telling any.
+async fn tell_metrics(listen: SocketAddr, router: Router) -> Option<AbortOnDropHandle<anyhow::Result<()>>> {
+    match TcpListener::bind(listen).await {
+        Ok(listener) => {
+            let serving = http::serve_router(router, listener, CancellationToken::new());
+            Some(AbortOnDropHandle::new(tokio::spawn(serving)))
+        }
+        Err(error) => {
+            tracing::warn!(%listen, %error, "metrics are told nowhere; choose another address in `runner.metrics_listen`");
+            None
+        }
+    }
 }

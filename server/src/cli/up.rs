@@ -1,7 +1,7 @@
 //! `millrace up`: everything on one machine, with one command and one Ctrl-C.
 
 use std::{
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
     process::ExitCode,
     time::{Duration, Instant},
@@ -113,16 +113,18 @@ async fn run(
     let server = part("server", "serve");
     let server_log = server.log.clone();
     let began = Instant::now();
-    let access =
-        Granted::grant(&db, data_dir, format!("http://{}", own_address(config.server.listen))).await?;
+    let access = Granted::grant(&db, data_dir, format!("http://{}", config.server.local_address())).await?;
     let mut serving = servers.spawn(server.keep(stop_server.clone(), hurry.clone()));
     let mut running = runners.spawn(part("runner", "run").keep(stop_runner.clone(), hurry));
     tokio::select! {
-        ready = answers(config.server.listen) => {
+        ready = answers(config.server.local_address()) => {
             ready.with_context(|| format!("the server does not answer; its log is {}", server_log.display()))?;
             finished("Starting the server and a runner", began);
             let link = token::sign_in_link(&db, config).await?;
             println!("\nMillrace is at {}", config.server.public_address());
+            if config.server.public_url.is_none() && config.server.listen.ip().is_unspecified() {
+                println!("Others reach it too. Set `server.public_url` to the address that they use: links lead there.");
+            }
             println!("Sign in once with this link:\n\n  {}\n", link.expose_secret());
             println!("Ctrl-C stops everything; the data stays in {}", data_dir.display());
         }
@@ -173,6 +175,8 @@ fn environment(
         LocalRepositories::Refuse => "refuse",
     };
     let file = file.map(|file| ("MILLRACE_CONFIG", file.to_string_lossy().into_owned()));
+    let metrics = config.runner.metrics_listen.or_else(|| free_beside(config.server.listen));
+    let metrics = metrics.map(|address| ("MILLRACE_RUNNER__METRICS_LISTEN", address.to_string()));
     let own = [
         ("MILLRACE_SERVER__LISTEN", config.server.listen.to_string()),
         ("MILLRACE_SERVER__DATA_DIR", data_dir.to_string_lossy().into_owned()),
@@ -180,7 +184,13 @@ fn environment(
         ("MILLRACE_REDIS__URL", stack.redis_url.expose_secret().to_owned()),
         ("MILLRACE_RUNNER__LOCAL_REPOSITORIES", local_repositories.to_owned()),
     ];
-    file.into_iter().chain(own).collect()
+    file.into_iter().chain(metrics).chain(own).collect()
+}
+
+/// Where the runner tells its metrics: on this machine alone, at the port after the server's, unless somebody has that.
+fn free_beside(server: SocketAddr) -> Option<SocketAddr> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port().checked_add(1)?));
+    TcpListener::bind(address).is_ok().then_some(address)
 }
 
 fn check_port(listen: SocketAddr) -> anyhow::Result<()> {
@@ -190,22 +200,8 @@ fn check_port(listen: SocketAddr) -> anyhow::Result<()> {
     }
 }
 
-/// Where this machine reaches the server: one on every address is asked on this machine's own.
-fn own_address(listen: SocketAddr) -> SocketAddr {
-    match listen {
-        SocketAddr::V4(listen) if listen.ip().is_unspecified() => {
-            SocketAddr::from((Ipv4Addr::LOCALHOST, listen.port()))
-        }
-        SocketAddr::V6(listen) if listen.ip().is_unspecified() => {
-            SocketAddr::from((Ipv6Addr::LOCALHOST, listen.port()))
-        }
-        listen => listen,
-    }
-}
-
 /// Waits until something accepts connections there.
-async fn answers(listen: SocketAddr) -> anyhow::Result<()> {
-    let address = own_address(listen);
+async fn answers(address: SocketAddr) -> anyhow::Result<()> {
     let began = Instant::now();
     while let Err(error) = tokio::net::TcpStream::connect(address).await {
         if began.elapsed() > START_LIMIT {

@@ -391,6 +391,21 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_nobody_can_connect_to_is_wrong_and_not_repeated() {
+        for (section, url, right) in [
+            ("database", "hunter2", "postgres://"),
+            ("redis", "hunter2://x", "redis://"),
+            ("redis", "hunter2", "redis://"),
+        ] {
+            let error = load_text(&format!("[{section}]\nurl = \"{url}\"")).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{section}.url` is wrong")) && error.contains(right), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        let redis = load_text("[redis]\nurl = \"rediss+sentinel://:secret@one:1,two:2/main\"").unwrap().redis;
+        assert!(!format!("{redis:?}").contains("secret"));
+    }
+
+    #[test]
     fn a_lane_has_limits_of_its_own_or_those_of_all() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(

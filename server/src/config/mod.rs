@@ -17,8 +17,9 @@ pub use github::{Forks, GitHubConfig, Member, PullRequestState};
 pub use load::{Overrides, load};
 pub use sandbox::{Endpoint, HostPattern, SandboxConfig, SandboxMode};
 pub use sections::{
-    DatabaseConfig, LimitsConfig, LocalRepositories, LogConfig, LogFormat, Network, OutputConfig,
-    PublishConfig, Push, QueueConfig, RedisConfig, RetentionConfig, RunnerConfig, ServerConfig, is_local,
+    DatabaseConfig, LimitsConfig, LocalRepositories, LogConfig, LogFormat, MOST_ATTEMPTS, Network,
+    OutputConfig, PublishConfig, Push, QueueConfig, RedisConfig, RetentionConfig, RunnerConfig, ServerConfig,
+    is_local,
 };
 
 /// All settings, checked.

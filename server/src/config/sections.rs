@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     num::{NonZeroU32, NonZeroU64},
     path::{Path, PathBuf},
     str::FromStr,
@@ -11,11 +11,17 @@ use std::{
 
 use app::model::Kind;
 use ipnet::IpNet;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, de::Error};
+use sqlx::postgres::PgConnectOptions;
+use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::Author;
+use crate::{queue, seal::Seal};
+
+/// How many attempts a job can have at most.
+pub const MOST_ATTEMPTS: u32 = 20;
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct ServerConfig {
@@ -28,6 +34,7 @@ pub struct ServerConfig {
     #[serde(rename = "stream_seconds", deserialize_with = "seconds")]
     pub stream: Duration,
     /// Empty where the data directory holds the key.
+    #[serde(deserialize_with = "secret_key")]
     pub secret_key: SecretString,
     pub trusted_proxies: Vec<Network>,
 }
@@ -68,8 +75,18 @@ impl ServerConfig {
     pub fn public_address(&self) -> String {
         match &self.public_url {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-            None => format!("http://{}", self.listen),
+            None => format!("http://{}", self.local_address()),
         }
+    }
+
+    /// Where this machine reaches the server: one that listens on all addresses has none of that name.
+    pub fn local_address(&self) -> SocketAddr {
+        let ip = match self.listen.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        SocketAddr::new(ip, self.listen.port())
     }
 
     pub fn is_https(&self) -> bool {
@@ -80,6 +97,7 @@ impl ServerConfig {
 #[derive(Clone, Debug, Deserialize)]
 pub struct DatabaseConfig {
     /// Empty where `millrace up` is to start its own.
+    #[serde(deserialize_with = "database_url")]
     pub url: SecretString,
     pub max_connections: NonZeroU32,
 }
@@ -87,6 +105,7 @@ pub struct DatabaseConfig {
 #[derive(Clone, Debug, Deserialize)]
 pub struct RedisConfig {
     /// Empty where `millrace up` is to start its own.
+    #[serde(deserialize_with = "redis_url")]
     pub url: SecretString,
     #[serde(deserialize_with = "optional_path")]
     pub ca_file: Option<PathBuf>,
@@ -98,7 +117,8 @@ pub struct RedisConfig {
 pub struct QueueConfig {
     pub concurrency: NonZeroU32,
     pub rate_per_minute: u32,
-    pub max_attempts: NonZeroU32,
+    #[serde(deserialize_with = "attempts")]
+    pub max_attempts: u32,
     pub backoff_ms: u32,
     #[serde(rename = "ageing_seconds", deserialize_with = "seconds")]
     pub ageing: Duration,
@@ -231,6 +251,7 @@ pub struct RetentionConfig {
 #[derive(Clone, Debug, Deserialize)]
 pub struct LogConfig {
     pub format: LogFormat,
+    #[serde(deserialize_with = "log_filter")]
     pub level: String,
 }
 
@@ -317,6 +338,50 @@ fn days<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Duration>, D::Erro
 
 fn hours<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
     NonZeroU32::deserialize(value).map(|hours| Duration::from_secs(u64::from(hours.get()) * 3600))
+}
+
+fn secret_key<'de, D: Deserializer<'de>>(value: D) -> Result<SecretString, D::Error> {
+    let key = SecretString::deserialize(value)?;
+    if key.expose_secret().trim().is_empty() || Seal::from_text(key.expose_secret()).is_some() {
+        Ok(key)
+    } else {
+        Err(D::Error::custom("it must be 32 bytes in hexadecimal. `openssl rand -hex 32` makes one"))
+    }
+}
+
+fn database_url<'de, D: Deserializer<'de>>(value: D) -> Result<SecretString, D::Error> {
+    let url = SecretString::deserialize(value)?;
+    let is_fit = url.expose_secret().is_empty() || PgConnectOptions::from_str(url.expose_secret()).is_ok();
+    // What is wrong with it is not repeated: there may be a password in it.
+    let wrong = "it must be an address such as postgres://user:password@host:5432/database";
+    is_fit.then_some(url).ok_or_else(|| D::Error::custom(wrong))
+}
+
+fn redis_url<'de, D: Deserializer<'de>>(value: D) -> Result<SecretString, D::Error> {
+    let url = SecretString::deserialize(value)?;
+    let is_fit = url.expose_secret().is_empty() || queue::is_address(url.expose_secret());
+    let wrong =
+        "it must be an address such as redis://:password@host:6379; Leptos.toml lists its other forms";
+    is_fit.then_some(url).ok_or_else(|| D::Error::custom(wrong))
+}
+
+fn attempts<'de, D: Deserializer<'de>>(value: D) -> Result<u32, D::Error> {
+    let attempts = u32::deserialize(value)?;
+    if (1..=MOST_ATTEMPTS).contains(&attempts) {
+        Ok(attempts)
+    } else {
+        Err(D::Error::custom(format!("{attempts} must lie between 1 and {MOST_ATTEMPTS}")))
+    }
+}
+
+fn log_filter<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    let level = String::deserialize(value)?;
+    match EnvFilter::try_new(&level) {
+        Ok(_) => Ok(level),
+        Err(_) => {
+            Err(D::Error::custom(format!("`{level}` says no level. Write e.g. info or info,millrace=debug")))
+        }
+    }
 }
 
 fn line_bytes<'de, D: Deserializer<'de>>(value: D) -> Result<usize, D::Error> {

@@ -6,15 +6,13 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::{
-    config::{Config, LimitsConfig, LocalRepositories, is_local},
+    config::{Config, LimitsConfig, LocalRepositories, MOST_ATTEMPTS, is_local},
     db::{Conversation, NewJobRow, idempotency::RequestDigest},
     github::is_ref_name,
 };
 
 /// The longest heading of a job, in characters.
 const TITLE_CHARS: usize = 100;
-/// The most attempts that a request can ask for.
-const MAX_ATTEMPTS: u32 = 20;
 const LONGEST_BACKOFF_MS: u32 = 3_600_000;
 const KEY_BYTES: usize = 255;
 const LATEST_START: TimeDelta = TimeDelta::days(366);
@@ -35,7 +33,7 @@ impl RequestRules {
         Self {
             limits: config.limits.clone(),
             local_repositories: config.runner.local_repositories,
-            max_attempts: config.queue.max_attempts.get(),
+            max_attempts: config.queue.max_attempts,
             backoff_ms: config.queue.backoff_ms,
             agents: config.agents.names(),
         }
@@ -89,10 +87,10 @@ impl JobRequest {
             Some(word) => word.parse().map_err(|error| ApiError::invalid("priority", format!("{error}.")))?,
         };
         let max_attempts = new.max_attempts.unwrap_or(rules.max_attempts);
-        if !(1..=MAX_ATTEMPTS).contains(&max_attempts) {
+        if !(1..=MOST_ATTEMPTS).contains(&max_attempts) {
             return Err(ApiError::invalid(
                 "max_attempts",
-                format!("Between 1 and {MAX_ATTEMPTS} attempts are possible."),
+                format!("Between 1 and {MOST_ATTEMPTS} attempts are possible."),
             ));
         }
         let backoff_ms = new.backoff_ms.map_or(Ok(rules.backoff_ms), backoff)?;

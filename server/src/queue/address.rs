@@ -58,7 +58,7 @@ impl Address {
         )
     }
 
-    fn parse_url(url: &str, certificates: Option<TlsCertificates>) -> anyhow::Result<Self> {
+    pub(super) fn parse_url(url: &str, certificates: Option<TlsCertificates>) -> anyhow::Result<Self> {
         let (scheme, rest) = url.split_once("://").context("it has no `://`")?;
         match scheme.split_once('+') {
             Some((scheme, "cluster")) => Ok(Self::Cluster { nodes: infos(scheme, rest)?, certificates }),

@@ -27,6 +27,11 @@ use anyhow::Context as _;
 use self::address::{Address, ConnectionOptions};
 use crate::config::RedisConfig;
 
+/// Whether this is a form of `redis.url` that is understood.
+pub fn is_address(url: &str) -> bool {
+    Address::parse_url(url, None).is_ok()
+}
+
 /// How long a command may take before Redis counts as away.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -50,7 +50,7 @@ pub(super) enum ClientCommand {
     Cancel(#[command(flatten)] JobsArguments),
     /// Run jobs that have ended once more
     Retry(#[command(flatten)] JobsArguments),
-    /// Delete jobs that have ended, with all that they printed
+    /// Delete jobs that are not running, with all that they printed
     Delete(#[command(flatten)] JobsArguments),
     /// Start no more jobs of a kind; those that run go on
     Pause {

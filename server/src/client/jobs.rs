@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use anyhow::ensure;
 use app::model::{Job, JobFilter, JobPage};
 use chrono::Utc;
 
@@ -51,17 +52,17 @@ pub enum Command {
     Delete,
 }
 
-/// Does it with each of the jobs; stops at the first that refuses.
+/// Does it with each of the jobs, and fails in the end where one of them refused.
 pub async fn change(api: &Api, ids: &[String], command: Command, format: Format) -> anyhow::Result<()> {
+    let mut refused = 0;
     for id in ids {
-        let job = api.job(id).await?.job;
-        let path = format!("/api/jobs/{}", job.id);
-        let job = match command {
-            Command::Cancel => api.post(&format!("{path}/cancel"), &()).await?,
-            Command::Retry => api.post(&format!("{path}/retry"), &()).await?,
-            Command::Delete => {
-                api.delete(&path).await?;
-                job
+        let job = match change_one(api, id, command).await {
+            Ok(job) => job,
+            Err(error) if ids.len() == 1 => return Err(error),
+            Err(error) => {
+                refused += 1;
+                eprintln!("{id}: {error:#}");
+                continue;
             }
         };
         let mut out = std::io::stdout().lock();
@@ -70,7 +71,21 @@ pub async fn change(api: &Api, ids: &[String], command: Command, format: Format)
             Format::Json => writeln!(out, "{}", serde_json::to_string(&job)?)?,
         }
     }
+    ensure!(refused == 0, "{refused} of {} jobs stayed as they were", ids.len());
     Ok(())
+}
+
+async fn change_one(api: &Api, id: &str, command: Command) -> anyhow::Result<Job> {
+    let job = api.job(id).await?.job;
+    let path = format!("/api/jobs/{}", job.id);
+    Ok(match command {
+        Command::Cancel => api.post(&format!("{path}/cancel"), &()).await?,
+        Command::Retry => api.post(&format!("{path}/retry"), &()).await?,
+        Command::Delete => {
+            api.delete(&path).await?;
+            job
+        }
+    })
 }
 
 fn told(command: Command, job: &Job) -> String {

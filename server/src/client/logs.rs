@@ -16,6 +16,8 @@ const PAGE: u64 = 5000;
 /// How long to wait before a lost connection is tried again: doubled each time up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A connection that lasted this long was a good one, whether or not the job has said anything.
+const GOOD_AFTER: Duration = Duration::from_secs(10);
 /// A server that is away for this long is given up.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 
@@ -175,13 +177,13 @@ impl<'a> Follower<'a> {
         let mut pause = FIRST_PAUSE;
         let mut last_sign = Instant::now();
         loop {
-            let before = (self.attempt, self.cursor);
+            let (before, opened) = ((self.attempt, self.cursor), Instant::now());
             let reason = match self.read_one_connection().await? {
                 Ended::Output => return Ok(()),
                 Ended::Attempt => continue,
                 Ended::Connection(reason) => reason,
             };
-            if before != (self.attempt, self.cursor) {
+            if before != (self.attempt, self.cursor) || opened.elapsed() > GOOD_AFTER {
                 (pause, last_sign) = (FIRST_PAUSE, Instant::now());
             }
             if last_sign.elapsed() > GIVE_UP_AFTER {

@@ -212,7 +212,7 @@ pub(super) async fn retry_job(
     Ok(Json(server.lifecycle.find(&person, id).await?))
 }
 
-/// Delete a job that has ended, with all that it printed.
+/// Delete a job that is not running, with all that it printed.
 #[utoipa::path(
     delete,
     path = "/api/jobs/{id}",

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// A path with the values that there are as its query.
-pub(super) fn address(path: &str, query: &[(&str, Option<&str>)]) -> String {
+pub fn address(path: &str, query: &[(&str, Option<&str>)]) -> String {
     let mut address = path.to_owned();
     let mut separator = '?';
     for (key, value) in query {

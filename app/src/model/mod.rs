@@ -27,6 +27,7 @@ mod user;
 mod waiting;
 
 pub use account::{Account, Accounts, SignedIn};
+pub use address::address;
 pub use agent_run::{AgentOutcome, AgentRun, ChangeFigures, Exchange, Protection};
 pub use agent_status::AgentStatus;
 pub use attempt::{Attempt, AttemptState};

@@ -8,6 +8,7 @@ use super::github_problem::github_problem;
 use crate::{
     backend,
     components::{Mark, Tone, notice},
+    model::address,
 };
 
 #[component]
@@ -16,6 +17,7 @@ pub fn SignInPage() -> impl IntoView {
     let error = query.with_untracked(|query| query.get("error"));
     // A token that was refused is no use any more.
     let token = query.with_untracked(|query| query.get("token")).filter(|_| error.is_none());
+    let next = query.with_untracked(|query| query.get("next"));
 
     view! {
         <Title text="Sign in" />
@@ -25,8 +27,8 @@ pub fn SignInPage() -> impl IntoView {
                 <div class="sign-in-form">
                     {error.map(|error| notice(Tone::Problem, problem_text(&error)))}
                     {match token {
-                        Some(token) => view! { <WithToken token /> }.into_any(),
-                        None => view! { <WithoutToken /> }.into_any(),
+                        Some(token) => view! { <WithToken token next /> }.into_any(),
+                        None => view! { <WithoutToken next /> }.into_any(),
                     }}
                 </div>
                 <p class="hint">"A factory for coding agents, on your own machine."</p>
@@ -40,24 +42,25 @@ pub fn SignInPage() -> impl IntoView {
 
 /// The link was opened. It is used up only by the button, because mail programs and chats open links by themselves.
 #[component]
-fn WithToken(token: String) -> impl IntoView {
+fn WithToken(token: String, next: Option<String>) -> impl IntoView {
     view! {
         <h1>"Welcome"</h1>
         <p>"Your sign-in link is ready. It works once, for this browser."</p>
         <form method="post" action="/session">
             <input type="hidden" name="token" value=token />
+            {next.map(|next| view! { <input type="hidden" name="next" value=next /> })}
             <button class="button wide" data-kind="primary" type="submit">"Sign in"</button>
         </form>
     }
 }
 
 #[component]
-fn WithoutToken() -> impl IntoView {
+fn WithoutToken(next: Option<String>) -> impl IntoView {
     view! {
         <Suspense>
-            {Suspend::new(async {
+            {Suspend::new(async move {
                 if backend::signs_in_with_github().await {
-                    Either::Left(with_github())
+                    Either::Left(with_github(next))
                 } else {
                     Either::Right(with_link())
                 }
@@ -66,11 +69,12 @@ fn WithoutToken() -> impl IntoView {
     }
 }
 
-fn with_github() -> impl IntoView {
+fn with_github(next: Option<String>) -> impl IntoView {
+    let href = address("/auth/github", &[("next", next.as_deref())]);
     view! {
         <h1>"Sign in"</h1>
         <p>"A comment becomes a job, and a job becomes a pull request. Watch it happen."</p>
-        <a class="button wide" data-kind="primary" href="/auth/github">{github_mark()} "Sign in with GitHub"</a>
+        <a class="button wide" data-kind="primary" href=href>{github_mark()} "Sign in with GitHub"</a>
         <details class="sign-in-other">
             <summary>"Sign in with a link"</summary>
             {how_to_get_a_link()}

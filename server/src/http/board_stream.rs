@@ -12,9 +12,9 @@ use tokio::{
 };
 
 use super::{
+    admission::{Admission, withdrawn},
     job_stream::{HEARTBEAT_EVERY, event_stream, expired},
     openapi::Refused,
-    rest::Caller,
 };
 use crate::{
     backend::Server,
@@ -31,7 +31,7 @@ const FIGURES_EVERY: Duration = Duration::from_secs(10);
 /// Follow every job and lane that one may see.
 ///
 /// Events: `job` (a job that was made or changed), `deleted` (the id of one that is gone), `line` (the newest line of a
-/// running job), `lane` (a lane that was paused, resumed or given other limits), `figures` (lanes and figures, after changes
+/// running job), `lane` (a lane that was paused or resumed), `figures` (lanes and figures, after changes
 /// and every ten seconds).
 #[utoipa::path(
     get,
@@ -47,8 +47,8 @@ const FIGURES_EVERY: Duration = Duration::from_secs(10);
         Refused
     )
 )]
-pub(super) async fn board_stream(State(server): State<Arc<Server>>, Caller(person): Caller) -> Response {
-    let visible = visible_to(&person);
+pub(super) async fn board_stream(State(server): State<Arc<Server>>, admission: Admission) -> Response {
+    let visible = visible_to(&admission.person);
     let mut changes = server.feed.subscribe();
     event_stream(
         "board",
@@ -79,6 +79,10 @@ pub(super) async fn board_stream(State(server): State<Arc<Server>>, Caller(perso
                     () = sleep_until(heartbeat.min(deadline)) => {
                         if Instant::now() >= deadline {
                             yield expired();
+                            return;
+                        }
+                        if !admission.holds().await {
+                            yield withdrawn();
                             return;
                         }
                         yield sse::HEARTBEAT;

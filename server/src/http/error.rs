@@ -4,12 +4,14 @@ use std::any::Any;
 
 use app::model::ApiError;
 use axum::{
-    Json,
+    Extension, Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use super::readable::Detail;
 
 /// An error as the API tells it.
 #[derive(Debug)]
@@ -134,6 +136,7 @@ pub(super) struct ProblemBody {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let detail = Detail(self.detail.clone());
         let body = ProblemBody {
             kind: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
@@ -142,7 +145,7 @@ impl IntoResponse for Problem {
             code: self.code,
             field: self.field,
         };
-        let mut response = (self.status, Json(body)).into_response();
+        let mut response = (self.status, Extension(detail), Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self.status {

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
-use app::model::{ApiError, Job, JobId, JobState, Person};
+use app::model::{ApiError, Job, JobId, JobState};
 use async_stream::stream;
 use axum::{
     body::{Body, Bytes},
@@ -19,9 +19,10 @@ use tokio::{
 };
 
 use super::{
+    admission::{Admission, withdrawn},
     error::Problem,
     openapi::Refused,
-    rest::{Caller, Id, Parameters},
+    rest::{Id, Parameters},
 };
 use crate::{
     backend::Server,
@@ -70,12 +71,12 @@ pub(super) struct StreamQuery {
 )]
 pub(super) async fn job_stream(
     State(server): State<Arc<Server>>,
-    Caller(person): Caller,
+    admission: Admission,
     Id(id): Id,
     Parameters(query): Parameters<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let job = server.lifecycle.find(&person, id).await?;
+    let job = server.lifecycle.find(&admission.person, id).await?;
     if query.attempt.is_some_and(|attempt| attempt == 0 || attempt > job.attempt) {
         return Err(ApiError::NotFound("The job has no such attempt.".to_owned()).into());
     }
@@ -85,7 +86,7 @@ pub(super) async fn job_stream(
     let deadline = Instant::now() + server.config.server.stream;
     let viewer = Viewer {
         server,
-        person,
+        admission,
         job: id,
         cursor: seen.or(query.after).unwrap_or(0),
         encoding: if query.batch.unwrap_or(0) > 0 { Encoding::Batch } else { Encoding::Each },
@@ -123,7 +124,7 @@ pub(super) fn expired() -> Bytes {
 
 struct Viewer {
     server: Arc<Server>,
-    person: Person,
+    admission: Admission,
     job: JobId,
     /// The last line that was sent.
     cursor: u64,
@@ -217,6 +218,10 @@ impl Viewer {
                                 yield expired();
                                 return;
                             }
+                            if !self.admission.holds().await {
+                                yield withdrawn();
+                                return;
+                            }
                             yield sse::HEARTBEAT;
                             heartbeat.as_mut().reset(self.deadline.min(Instant::now() + HEARTBEAT_EVERY));
                         }
@@ -229,8 +234,8 @@ impl Viewer {
     /// Passes changes of the job on until the attempt after `before` starts; ends without one when there will be none.
     fn wait_for_start(&self, before: u32) -> impl Stream<Item = Waiting> + Send {
         let mut changes = self.server.feed.subscribe();
-        let (server, person, id, deadline) =
-            (Arc::clone(&self.server), self.person.clone(), self.job, self.deadline);
+        let (server, id, deadline) = (Arc::clone(&self.server), self.job, self.deadline);
+        let admission = &self.admission;
         stream! {
             let mut heartbeat = Instant::now();
             loop {
@@ -250,13 +255,17 @@ impl Viewer {
                             yield Waiting::Send(expired());
                             return;
                         }
+                        if !admission.holds().await {
+                            yield Waiting::Send(withdrawn());
+                            return;
+                        }
                         yield Waiting::Send(sse::HEARTBEAT);
                         None
                     }
                 };
                 let job = match look {
                     Some(job) => job,
-                    None => match server.lifecycle.find(&person, id).await {
+                    None => match server.lifecycle.find(&admission.person, id).await {
                         Ok(job) => job,
                         Err(ApiError::NotFound(message)) => {
                             yield Waiting::Send(sse::event("error", &json!({ "code": "deleted", "message": message })));
@@ -279,7 +288,7 @@ impl Viewer {
     }
 
     async fn done(&self, attempt: u32, lines: u64) -> Bytes {
-        match self.server.lifecycle.find(&self.person, self.job).await {
+        match self.server.lifecycle.find(&self.admission.person, self.job).await {
             Ok(job) => done(&job, attempt, lines),
             Err(_) => unreadable(),
         }

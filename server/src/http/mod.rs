@@ -1,6 +1,7 @@
 //! The web side: pages, API and live streams.
 
 mod address;
+mod admission;
 mod agents;
 mod board_stream;
 mod changes;
@@ -20,6 +21,7 @@ mod one_or_many;
 mod openapi;
 mod output;
 mod pages;
+mod readable;
 mod rest;
 mod router;
 mod runners;

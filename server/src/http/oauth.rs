@@ -46,13 +46,20 @@ const GOOD_FOR: TimeDelta = TimeDelta::minutes(10);
 struct Pending {
     verifier: String,
     expires_at: i64,
+    /// Where the browser goes in the end.
+    next: Option<String>,
 }
 
 impl Pending {
-    fn new(seal: &Seal, state: &SecretString, verifier: &SecretString) -> Result<Self, SealError> {
+    fn new(
+        seal: &Seal,
+        state: &SecretString,
+        verifier: &SecretString,
+        next: Option<String>,
+    ) -> Result<Self, SealError> {
         let sealed = seal.seal(&belongs_to(state.expose_secret()), verifier)?;
         let expires_at = (Utc::now() + GOOD_FOR).timestamp();
-        Ok(Self { verifier: URL_SAFE_NO_PAD.encode(sealed), expires_at })
+        Ok(Self { verifier: URL_SAFE_NO_PAD.encode(sealed), expires_at, next })
     }
 
     /// The verifier, where the state fits and it is not too late.
@@ -138,8 +145,17 @@ impl From<GitHubError> for Stop {
     }
 }
 
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    next: Option<String>,
+}
+
 /// Sends the browser to GitHub.
-pub(super) async fn begin(State(server): State<Arc<Server>>, session: Session) -> Result<Response, Problem> {
+pub(super) async fn begin(
+    State(server): State<Arc<Server>>,
+    session: Session,
+    Query(Wanted { next }): Query<Wanted>,
+) -> Result<Response, Problem> {
     let Some(client) = server.connection.oauth_client().await.map_err(connection_failed)? else {
         return Ok(refused(Page::SignIn, Refusal::Off));
     };
@@ -154,7 +170,7 @@ pub(super) async fn begin(State(server): State<Arc<Server>>, session: Session) -
     if session::person(&session).await?.is_none() {
         session.set_expiry(Some(Expiry::OnInactivity(time::Duration::seconds(GOOD_FOR.num_seconds()))));
     }
-    let pending = Pending::new(server.connection.seal(), &state, &verifier).map_err(|error| {
+    let pending = Pending::new(server.connection.seal(), &state, &verifier, next).map_err(|error| {
         tracing::error!(%error, "a sign-in could not begin");
         ApiError::Internal
     })?;
@@ -192,6 +208,8 @@ pub(super) async fn finish(
         None => None,
     };
     let page = if here.is_some() { Page::Settings } else { Page::SignIn };
+    let pending: Option<Pending> = pending.and_then(|pending| serde_json::from_value(pending).ok());
+    let next = pending.as_ref().and_then(|pending| pending.next.clone());
     let arrived = async {
         let account = account_of(&server, pending, answer).await?;
         match unlinked(&server, here).await? {
@@ -207,7 +225,7 @@ pub(super) async fn finish(
         Ok(Arrived::SignedIn(user)) => {
             session::begin(&session, user, &headers).await?;
             tracing::info!(user.id = %user, "signed in with GitHub");
-            Ok(Redirect::to("/").into_response())
+            Ok(Redirect::to(session::destination(next.as_deref())).into_response())
         }
         Err(Stop::Refusal(refusal)) => Ok(refused(page, refusal)),
         Err(Stop::Error(error)) => Err(error.into()),
@@ -222,11 +240,10 @@ enum Arrived {
 /// Whose account it is that the browser brings, with a client that asks in their name and is forgotten afterwards.
 async fn account_of(
     server: &Server,
-    pending: Option<serde_json::Value>,
+    pending: Option<Pending>,
     answer: Answer,
 ) -> Result<(GitHubAccount, Client), Stop> {
-    let pending: Pending =
-        pending.and_then(|pending| serde_json::from_value(pending).ok()).ok_or(Refusal::State)?;
+    let pending = pending.ok_or(Refusal::State)?;
     let state = answer.state.as_deref().unwrap_or_default();
     let verifier = pending.open(server.connection.seal(), state).ok_or(Refusal::State)?;
     let code = match (answer.code, answer.error.as_deref()) {

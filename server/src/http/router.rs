@@ -19,7 +19,7 @@ use super::{
     limit::{self, Limits},
     metrics, oauth, openapi, output,
     pages::Pages,
-    rest, runners, schedules, session, sessions,
+    readable, rest, runners, schedules, session, sessions,
     site::Site,
     tokens, webhooks,
 };
@@ -147,9 +147,9 @@ pub fn router(server: Arc<Server>) -> anyhow::Result<Router> {
         .layer(session_layer(&server))
         // Instead of axum's own limit, which is lower and only holds for its extractors.
         .layer(DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(max_body_bytes))
         .layer(middleware::from_fn_with_state(max_body_bytes, guard::body_fits))
         .layer(middleware::from_fn_with_state(limits, limit::requests))
+        .layer(middleware::from_fn(readable::for_people))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn(metrics::measure))
         .layer(TraceLayer::new_for_http())

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use app::model::{ApiError, Person, UserId};
+use app::model::{ApiError, Person, UserId, address};
 use axum::{
     Extension, Form,
     extract::{Request, State},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, header, request::Parts, uri::PathAndQuery},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
@@ -19,7 +19,7 @@ use super::{KnownTokens, error::Problem, limit::NotAuthenticated};
 use crate::{
     backend::Server,
     db::{
-        people::{self, LinkUse},
+        people::{self, LinkUse, SecretHash},
         sessions,
     },
     lifecycle::away,
@@ -31,10 +31,7 @@ const USER_AGENT_CHARS: usize = 300;
 
 /// The person behind a request. A token goes before a cookie; a wrong token is not made good by a cookie.
 pub async fn authenticate(db: &PgPool, known: &KnownTokens, request: &Parts) -> Result<Person, ApiError> {
-    if let Some(authorization) = request.headers.get(header::AUTHORIZATION) {
-        let token = authorization.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
-        let token = token.ok_or(ApiError::SignIn)?.trim();
-        let hash = secret::hash(&SecretString::from(token));
+    if let Some(hash) = token(request)? {
         if let Some(person) = known.find(&hash) {
             return Ok(person);
         }
@@ -45,6 +42,14 @@ pub async fn authenticate(db: &PgPool, known: &KnownTokens, request: &Parts) -> 
     let session = request.extensions.get::<Session>().ok_or(ApiError::SignIn)?;
     let id = person(session).await?.ok_or(ApiError::SignIn)?;
     people::find(db, id).await.map_err(away)?.ok_or(ApiError::SignIn)
+}
+
+/// The token that a request brings, if it brings any.
+pub(super) fn token(request: &Parts) -> Result<Option<SecretHash>, ApiError> {
+    let Some(authorization) = request.headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let token = authorization.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+    let token = token.ok_or(ApiError::SignIn)?.trim();
+    Ok(Some(secret::hash(&SecretString::from(token))))
 }
 
 /// Whose session it is.
@@ -90,6 +95,22 @@ pub(crate) fn session_failed(error: tower_sessions::session::Error) -> ApiError 
 #[derive(Deserialize)]
 pub(super) struct SignIn {
     token: SecretString,
+    /// Where to go then.
+    next: Option<String>,
+}
+
+/// Where somebody wanted to go when they had to sign in: a page of ours, or the board.
+pub(super) fn destination(next: Option<&str>) -> &str {
+    const LONGEST: usize = 2000;
+    let is_ours = |next: &&str| {
+        let mut chars = next.chars();
+        // Browsers take `//` and `/\\` for another host.
+        chars.next() == Some('/')
+            && !matches!(chars.next(), Some('/' | '\\'))
+            && next.len() <= LONGEST
+            && next.chars().all(|c| !c.is_control())
+    };
+    next.filter(is_ours).unwrap_or("/")
 }
 
 /// Uses a sign-in link up. It is a POST behind a button, so that neither a preview nor a prefetch of the link does it.
@@ -108,7 +129,7 @@ pub(super) async fn sign_in(
     };
     begin(&session, user, &headers).await?;
     tracing::info!(user.id = %user, "signed in by link");
-    Ok(Redirect::to("/").into_response())
+    Ok(Redirect::to(destination(form.next.as_deref())).into_response())
 }
 
 fn not_signed_in(error: &str) -> Response {
@@ -124,10 +145,30 @@ pub(super) async fn require_person(
     if request.uri().path() == "/sign-in" {
         return next.run(request).await;
     }
+    let wanted = request.uri().path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
     let (parts, body) = request.into_parts();
     match authenticate(server.lifecycle.db(), &server.tokens, &parts).await {
         Ok(_) => next.run(Request::from_parts(parts, body)).await,
-        Err(ApiError::SignIn) => Redirect::to("/sign-in").into_response(),
+        Err(ApiError::SignIn) if wanted == "/" => Redirect::to("/sign-in").into_response(),
+        Err(ApiError::SignIn) => {
+            Redirect::to(&address("/sign-in", &[("next", Some(&wanted))])).into_response()
+        }
         Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::destination;
+
+    #[test]
+    fn who_signed_in_goes_to_a_page_of_ours() {
+        assert_eq!(destination(Some("/jobs/1?tab=raw")), "/jobs/1?tab=raw");
+        for elsewhere in
+            ["https://example.com", "//example.com", "/\\example.com", "jobs", "", "/\n/example.com"]
+        {
+            assert_eq!(destination(Some(elsewhere)), "/", "{elsewhere:?}");
+        }
+        assert_eq!(destination(None), "/");
     }
 }

@@ -113,6 +113,21 @@ async fn the_list_names_logins_organisations_and_teams() {
 }
 
 #[tokio::test]
+async fn who_had_to_sign_in_goes_where_they_wanted_to_go() {
+    let github = github().await;
+    github.world().add_user("ada");
+    let app = visitor::with_sign_in(&github, "ada").await;
+    for (wanted, end) in
+        [("%2Fnew%3Fa%3Db", "/new?a=b"), ("https%3A%2F%2Fexample.com", "/"), ("%2F%2Fexample.com", "/")]
+    {
+        let mut browser = Browser::new(&app);
+        let there = location(&browser.visit(&format!("/auth/github?next={wanted}")).await).to_owned();
+        let back = visitor::authorize(&app, &there, Some("ada")).await;
+        assert_eq!(location(&browser.visit(&back).await), end);
+    }
+}
+
+#[tokio::test]
 async fn a_member_who_has_left_the_list_stays_outside_and_an_owner_does_not() {
     let github = github().await;
     github.world().add_org("acme", &["grace"]);

@@ -31,11 +31,16 @@ async fn whoever_is_not_signed_in_is_sent_to_the_sign_in_page() {
     let app = App::start().await;
     let stranger = Browser::new(&app);
 
-    for path in ["/".to_owned(), "/new".to_owned(), format!("/jobs/{}", JobId::new()), "/nowhere".to_owned()]
-    {
-        let response = stranger.get(&path).await;
-        assert_eq!((response.status().as_u16(), location(&response)), (303, "/sign-in"), "{path}");
+    for (path, way) in [
+        ("/", "/sign-in"),
+        ("/new", "/sign-in?next=%2Fnew"),
+        ("/nowhere?a=b&c", "/sign-in?next=%2Fnowhere%3Fa%3Db%26c"),
+    ] {
+        let response = stranger.get(path).await;
+        assert_eq!((response.status().as_u16(), location(&response)), (303, way), "{path}");
     }
+    let page = html(stranger.get("/sign-in?token=x&next=%2Fnew").await, 200).await;
+    assert!(page.contains(r#"name="next" value="/new""#), "{page}");
     for path in ["/sign-in", "/sign-in?token=x", "/sign-in?error=used", "/sign-in?error=%3Cscript%3E"] {
         let page = html(stranger.get(path).await, 200).await;
         assert!(!page.contains("<script>"), "{page}");
@@ -192,4 +197,19 @@ async fn health_says_whether_the_server_lives_and_whether_it_can_work() {
     assert_eq!(ready.status(), 200);
     let found: Value = ready.json().await.unwrap();
     assert_eq!(found, serde_json::json!({ "postgres": "ok", "redis": "ok" }));
+}
+
+#[tokio::test]
+async fn a_browser_is_told_in_a_page_that_the_database_is_away() {
+    let app = App::start().await;
+    let browser = Browser::signed_in(&app, "owner").await;
+    app.db().close().await;
+    let ask = |accept: &'static str| browser.send(app.http.get(app.url("/")).header("accept", accept));
+
+    let response = ask("text/html,application/xhtml+xml,*/*;q=0.8").await;
+    assert_eq!(response.headers()["retry-after"], "5");
+    let page = html(response, 503).await;
+    assert!(page.contains("Try again") && page.contains("Nothing was lost"), "{page}");
+    let response = ask("application/json").await;
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
 }

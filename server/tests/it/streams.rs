@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use app::model::{JobId, JobState, Kind, Line, Role, Stream};
+use app::model::{JobId, JobState, Kind, Line, NewToken, Role, Stream};
 use redis::AsyncCommands;
 use reqwest::Method;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use crate::harness::{App, Event, EventStream, Ghost, OwnRedis, assert_gapless, lines_of, texts, until};
+use crate::harness::{
+    App, Browser, Event, EventStream, Ghost, OwnRedis, assert_gapless, lines_of, texts, until,
+};
 
 /// The ids of `output` events must be the numbers of their last lines.
 fn assert_ids(events: &[Event]) {
@@ -290,6 +293,39 @@ async fn streams_of_the_board_and_of_a_job_that_waits_end_by_the_clock_too() {
 
     assert_expired(&app.stream(id).await.rest().await);
     assert_expired(&app.board_stream(&app.token).await.rest().await);
+}
+
+#[tokio::test]
+async fn who_may_not_watch_any_more_is_soon_sent_away() {
+    let app = App::start().await;
+    let id = app.submit("true").await;
+    let ghost = Ghost::start(&app).await;
+    let browser = Browser::signed_in(&app, "owner").await;
+    let token: NewToken =
+        app.post_json("/api/tokens", &json!({ "name": "watch" })).await.json().await.unwrap();
+    let secret = SecretString::from(token.token);
+    let path = |id: JobId| format!("/api/jobs/{id}/stream");
+    let by_token = |path: String| app.http.get(app.url(&path)).bearer_auth(secret.expose_secret()).send();
+    let mut streams = vec![
+        EventStream::new(by_token(path(id)).await.unwrap()),
+        EventStream::new(by_token(path(ghost.id)).await.unwrap()),
+        app.board_stream(&secret).await,
+        EventStream::new(browser.get(&path(ghost.id)).await),
+        EventStream::new(browser.get("/api/jobs/stream").await),
+    ];
+    app.request(Method::DELETE, &format!("/api/tokens/{}", token.info.id)).send().await.unwrap();
+    sqlx::query("DELETE FROM sessions").execute(app.db()).await.unwrap();
+
+    for stream in &mut streams {
+        let last = loop {
+            let event = stream.next().await.expect("the last words");
+            if event.name == "error" {
+                break event;
+            }
+        };
+        assert_eq!(last.data["code"], "sign_in");
+        assert_eq!(stream.next().await, None);
+    }
 }
 
 #[tokio::test]

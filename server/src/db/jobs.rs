@@ -2,7 +2,7 @@
 
 use app::model::{Figures, Job, JobFilter, JobId, JobState, Kind, Priority, Trigger, UserId};
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, Result};
+use sqlx::{PgConnection, PgExecutor, Result};
 use uuid::Uuid;
 
 use super::{signed, timestamp, unreadable, unsigned};
@@ -161,7 +161,25 @@ pub struct Conversation {
     pub branch: Option<String>,
 }
 
-/// Makes jobs, `queued`, or `scheduled` when their time is still to come or another job of their conversation has not ended: the rows must be committed before ids go to Redis.
+/// Makes jobs as [`insert`] does, within a transaction: the jobs of a conversation are made one after the other, so that only
+/// one of them finds nobody before it.
+pub async fn insert_in_turn(db: &mut PgConnection, new: &[NewJobRow]) -> Result<Vec<OwnedJob>> {
+    let threads = new.iter().filter_map(|job| job.conversation.as_ref());
+    let mut threads: Vec<Uuid> = threads.map(|conversation| *conversation.thread.as_uuid()).collect();
+    if !threads.is_empty() {
+        threads.sort_unstable();
+        sqlx::query!(
+            "SELECT pg_advisory_xact_lock(hashtextextended(thread::text, 0)) FROM UNNEST($1::uuid[]) AS thread",
+            &threads,
+        )
+        .fetch_all(&mut *db)
+        .await?;
+    }
+    insert(db, new).await
+}
+
+/// Makes jobs, `queued`, or `scheduled` when their time is still to come or another job of their conversation has not ended:
+/// the rows must be committed before ids go to Redis.
 pub async fn insert(db: impl PgExecutor<'_>, new: &[NewJobRow]) -> Result<Vec<OwnedJob>> {
     fn column<T>(new: &[NewJobRow], field: impl Fn(&NewJobRow) -> T) -> Vec<T> {
         new.iter().map(field).collect()
@@ -179,7 +197,9 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &[NewJobRow]) -> Result<Vec<Ow
          ), placed AS (
              SELECT *, run_at > now() IS TRUE OR thread_id IS NOT NULL AND EXISTS (
                         SELECT FROM jobs AS before WHERE before.finished_at IS NULL
-                        AND (before.thread_id = given.thread_id OR before.id = given.thread_id)) AS is_later
+                            AND (before.thread_id = given.thread_id OR before.id = given.thread_id)
+                        UNION ALL SELECT FROM given AS before
+                        WHERE before.thread_id = given.thread_id AND before.id < given.id) AS is_later
              FROM given
          )
          INSERT INTO jobs (id, kind, state, priority, max_attempts, backoff_ms, title, repository, git_ref, agent, model,

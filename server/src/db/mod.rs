@@ -29,7 +29,8 @@ pub mod transitions;
 pub use job_counts::{JobCount, job_counts};
 pub use jobs::{
     Conversation, JobRow, NewJobRow, OwnedJob, Visible, conversation, figures, find, find_owned,
-    finished_page, insert, page, repositories, running, usual_duration, waiting, with_request,
+    finished_page, insert, insert_in_turn, page, repositories, running, usual_duration, waiting,
+    with_request,
 };
 pub use motion::{Motion, flushed, with_kept_plans};
 pub use queued::{

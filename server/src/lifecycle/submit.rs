@@ -1,6 +1,7 @@
 //! Making jobs: one by one, many at once, and once for a key.
 
 use app::model::{ApiError, Job, JobId, Person};
+use sqlx::Connection as _;
 
 use super::{Event, JobRequest, Lifecycle, away, push};
 use crate::{
@@ -51,7 +52,7 @@ impl Lifecycle {
             return Ok(Submitted::Before(before));
         }
         let mut transaction = self.db.begin().await.map_err(away)?;
-        let made = db::insert(&mut *transaction, std::slice::from_ref(&row)).await.map_err(away)?;
+        let made = db::insert_in_turn(&mut transaction, std::slice::from_ref(&row)).await.map_err(away)?;
         let taken = db::idempotency::take(&mut *transaction, person.id, key, digest, row.id).await;
         if taken.map_err(away)? {
             transaction.commit().await.map_err(away)?;
@@ -105,7 +106,14 @@ impl Intake {
     /// loses was neither begun nor acknowledged, and its id in Redis leads to nothing.
     async fn make(&self, rows: &[NewJobRow]) -> sqlx::Result<Vec<OwnedJob>> {
         let mut db = self.unflushed.connection().await?;
-        let made = db::insert(&mut *db, rows).await?;
+        let made = if rows.iter().any(|row| row.conversation.is_some()) {
+            let mut transaction = db.begin().await?;
+            let made = db::insert_in_turn(&mut transaction, rows).await?;
+            transaction.commit().await?;
+            made
+        } else {
+            db::insert(&mut *db, rows).await?
+        };
         db.keep();
         let flushed = async {
             let mut db = self.motion.connection().await?;

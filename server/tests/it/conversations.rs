@@ -7,6 +7,7 @@ use app::model::{
     WaitReason,
 };
 use chrono::{TimeDelta, Utc};
+use futures::future::join_all;
 use millrace::{
     db::{
         self, agent_runs,
@@ -98,6 +99,25 @@ async fn a_follow_up_waits_for_the_job_before_it_and_works_on_its_branch() {
     assert_eq!(conversation, [first, second, third]);
     let fourth = ask(&app, json!({ "parent": first })).await;
     assert_eq!(app.job(fourth).await.job.branch.as_deref(), Some("millrace/count"));
+}
+
+#[tokio::test]
+async fn of_follow_ups_that_come_at_once_one_is_queued_and_the_others_wait() {
+    let app = App::start().await;
+    let runner = ByHand(&app);
+    let first = ask(&app, json!({})).await;
+    let running = runner.start_one().await;
+    runner.end(&running, Outcome::succeeded(Some(0))).await;
+
+    let mut asked = join_all((0..16).map(|_| ask(&app, json!({ "parent": first })))).await;
+    let list: Vec<Value> =
+        (0..3).map(|_| json!({ "kind": "agent", "parent": first, "prompt": "And again" })).collect();
+    let made: Vec<Job> = app.post_json("/api/jobs", &json!(list)).await.json().await.unwrap();
+    asked.extend(made.into_iter().map(|job| job.id));
+
+    let states = join_all(asked.iter().map(|id| async { app.job(*id).await.job.state })).await;
+    assert_eq!(states.iter().filter(|state| **state == JobState::Queued).count(), 1, "{states:?}");
+    assert_eq!(states.iter().filter(|state| **state == JobState::Scheduled).count(), 18, "{states:?}");
 }
 
 #[tokio::test]

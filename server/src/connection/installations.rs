@@ -9,7 +9,10 @@ use crate::{
 impl Connection {
     /// Asks GitHub for all installations and their repositories, and keeps the answer in place of what was known.
     pub async fn refresh_installations(&self) -> Result<(), ConnectionError> {
-        let client = self.as_app().await?.ok_or(ConnectionError::NotConnected)?;
+        let app = self.app().await?.ok_or(ConnectionError::NotConnected)?;
+        // They may do more now, or nothing any more.
+        app.tokens.clear();
+        let client = self.client_of(&app)?;
         let mut found = Vec::new();
         for installation in client.installations().await? {
             match self.with_repositories(&client, installation).await {

@@ -20,7 +20,7 @@ use self::{
 };
 use crate::{
     config::{Config, GitHubConfig},
-    github::{Client, GitHub, GitHubError, KeyError, OAuthClient, RepositoryName},
+    github::{Client, GitHub, GitHubError, KeyError, OAuthClient, Refused, RepositoryName},
     queue::Queue,
     seal::{Seal, SealError},
 };
@@ -45,6 +45,7 @@ const GIVEN: &str = "token";
 struct Granted {
     token: SecretString,
     to: String,
+    refused: Refused,
 }
 
 /// Why GitHub could not be asked. Many who wait for the same answer get the same error.
@@ -121,18 +122,18 @@ impl Connection {
         repository: &RepositoryName,
         purpose: Purpose,
     ) -> Result<Client, ConnectionError> {
-        let Granted { token, to } = self.granted(repository, purpose).await?;
+        let Granted { token, to, refused } = self.granted(repository, purpose).await?;
         let client = self.0.github.with_token(token, format!("{repository} {purpose:?}"));
-        Ok(client.sharing_limits_of(to))
+        Ok(client.sharing_limits_of(to).noting_refusals(refused))
     }
 
-    /// A token for git over HTTPS, whose user is `x-access-token`.
+    /// A token for git over HTTPS, whose user is `x-access-token`, and where to note that it was refused.
     pub async fn token(
         &self,
         repository: &RepositoryName,
         purpose: Purpose,
-    ) -> Result<SecretString, ConnectionError> {
-        self.granted(repository, purpose).await.map(|granted| granted.token)
+    ) -> Result<(SecretString, Refused), ConnectionError> {
+        self.granted(repository, purpose).await.map(|granted| (granted.token, granted.refused))
     }
 
     async fn granted(
@@ -144,7 +145,7 @@ impl Connection {
             Some(app) => self.installation_token(&app, repository, purpose).await,
             None => {
                 let token = self.given_token().ok_or(ConnectionError::NotConnected)?;
-                Ok(Granted { token, to: GIVEN.to_owned() })
+                Ok(Granted { token, to: GIVEN.to_owned(), refused: Refused::default() })
             }
         }
     }

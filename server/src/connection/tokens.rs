@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use super::{App, Connection, ConnectionError, Granted, Purpose};
 use crate::{
     db::installations::{self, InstalledIn},
-    github::{GitHubError, InstallationToken, Permissions, RepositoryName},
+    github::{GitHubError, InstallationToken, Permissions, Refused, RepositoryName},
 };
 
 /// Whoever gets a token can work with it for as long.
@@ -21,8 +21,14 @@ const MANY: usize = 1024;
 
 /// Names of repositories in small letters, as GitHub compares them.
 type Key = (String, Purpose);
-/// Empty while somebody asks for it.
-type Asked = Arc<OnceCell<Result<Issued, ConnectionError>>>;
+type Asked = Arc<Slot>;
+
+#[derive(Default)]
+struct Slot {
+    /// Empty while somebody asks for it.
+    answer: OnceCell<Result<Issued, ConnectionError>>,
+    refused: Refused,
+}
 
 /// A token of an installation.
 #[derive(Clone, Debug)]
@@ -51,12 +57,17 @@ impl Tokens {
         }
         Arc::clone(asked)
     }
+
+    /// What an installation may do has changed, or is to be asked for anew.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
-/// Refused, or near its end. One that is being asked for is neither.
+/// Not given, taken back, or near its end. One that is being asked for is none of that.
 fn is_over(asked: &Asked) -> bool {
-    match asked.get() {
-        Some(Ok(Issued { token, .. })) => token.expires_at - Utc::now() < LEFT,
+    match asked.answer.get() {
+        Some(Ok(Issued { token, .. })) => asked.refused.is_noted() || token.expires_at - Utc::now() < LEFT,
         Some(Err(_)) => true,
         None => false,
     }
@@ -71,10 +82,11 @@ impl Connection {
         purpose: Purpose,
     ) -> Result<Granted, ConnectionError> {
         let asked = app.tokens.find((repository.as_str().to_lowercase(), purpose));
-        let answer = asked.get_or_init(|| self.ask_token(app, repository, purpose)).await;
+        let answer = asked.answer.get_or_init(|| self.ask_token(app, repository, purpose)).await;
         match answer {
             Ok(Issued { token, installation }) => {
-                Ok(Granted { token: token.token.clone(), to: of_installation(*installation) })
+                let (token, to) = (token.token.clone(), of_installation(*installation));
+                Ok(Granted { token, to, refused: asked.refused.clone() })
             }
             Err(error) => Err(error.clone()),
         }
@@ -142,13 +154,15 @@ mod tests {
         let tokens = Tokens::default();
         let first = tokens.find(key());
         assert!(Arc::ptr_eq(&first, &tokens.find(key())), "whoever comes while it is asked for waits for it");
-        first.set(Ok(token(TimeDelta::minutes(60)))).unwrap();
+        assert!(first.answer.set(Ok(token(TimeDelta::minutes(60)))).is_ok());
         assert!(Arc::ptr_eq(&first, &tokens.find(key())));
+        first.refused.note();
+        assert!(!Arc::ptr_eq(&first, &tokens.find(key())), "it was taken back");
 
         for over in [Ok(token(TimeDelta::minutes(4))), Err(ConnectionError::NotConnected)] {
             let tokens = Tokens::default();
             let first = tokens.find(key());
-            first.set(over).unwrap();
+            assert!(first.answer.set(over).is_ok());
             assert!(!Arc::ptr_eq(&first, &tokens.find(key())));
         }
     }

@@ -14,7 +14,7 @@ pub use app_auth::{AppInstallation, AppKey, InstallationToken, KeyError, Permiss
 pub use branch::{BranchName, is_ref_name, leads_to_pull_requests};
 pub use client::{
     Annotation, CheckRun, Client, Comment, Conclusion, GitHub, GitHubError, HookDelivery, NewPull, Pull,
-    PullState, RateLimit, Reacted, Said, WebhookOf, WebhookPlace,
+    PullState, RateLimit, Reacted, Refused, Said, WebhookOf, WebhookPlace,
 };
 pub use oauth::{ExchangeError, GitHubAccount, OAuthClient};
 pub use repository::RepositoryName;

@@ -8,7 +8,7 @@ use tokio::process::Command;
 use crate::{
     connection::{Connection, ConnectionError, Purpose},
     db::answers::Fork,
-    github::{RepositoryName, leads_to_pull_requests},
+    github::{Refused, RepositoryName, leads_to_pull_requests},
 };
 
 /// What lets one git process into one repository. It is in that process's environment alone: on no command line, in no
@@ -21,6 +21,7 @@ pub struct Access {
     pub address: String,
     web: String,
     token: SecretString,
+    refused: Refused,
 }
 
 impl Access {
@@ -53,13 +54,13 @@ impl Access {
         repository: RepositoryName,
         purpose: Purpose,
     ) -> Result<Option<Self>, ConnectionError> {
-        let token = match connection.token(&repository, purpose).await {
-            Ok(token) => token,
+        let (token, refused) = match connection.token(&repository, purpose).await {
+            Ok(granted) => granted,
             Err(ConnectionError::NotConnected | ConnectionError::NotInstalled(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
         let web = connection.github().web().as_str().trim_end_matches('/').to_owned();
-        Ok(Some(Self { address: connection.address_of(&repository), repository, web, token }))
+        Ok(Some(Self { address: connection.address_of(&repository), repository, web, token, refused }))
     }
 
     pub(super) fn give(&self, command: &mut Command) {
@@ -72,6 +73,11 @@ impl Access {
             .env("GIT_CONFIG_VALUE_0", "")
             .env("GIT_CONFIG_KEY_1", &key)
             .env("GIT_CONFIG_VALUE_1", format!("Authorization: Basic {}", basic.expose_secret()));
+    }
+
+    /// Git was not let in: the token is not used again.
+    pub(super) fn note_refusal(&self) {
+        self.refused.note();
     }
 
     /// What nobody may read, in the forms in which it is used.

@@ -66,6 +66,9 @@ const MISLEADING: [&str; 6] = [
     "GIT_WORK_TREE",
 ];
 
+/// What git says where its token is not, or no longer, valid.
+const NOT_LET_IN: [&str; 3] = ["error: 401", "Authentication failed", "could not read Username"];
+
 /// Runs git on the repository in `directory` and returns what it printed. The settings of the machine and of the person
 /// who runs the runner do not count: a filter among them would be run by whoever names it in a `.gitattributes`.
 pub(super) async fn git(directory: &Path, arguments: &[&str]) -> Result<String, GitError> {
@@ -90,7 +93,7 @@ pub(super) async fn git_remote(
     arguments: &[&str],
 ) -> Result<String, GitError> {
     let mut command = remote_command(directory, reach, &LOOK_AT_OBJECTS);
-    answer_within(reach.limit, command.args(arguments)).await
+    answer_remote(reach, command.args(arguments)).await
 }
 
 /// A git that speaks to another repository. The settings of the machine and the person do count, for they say how to sign
@@ -147,6 +150,17 @@ pub(super) async fn answer(command: &mut Command) -> Result<String, GitError> {
 /// The same, for no longer than this.
 pub(super) async fn answer_within(limit: Duration, command: &mut Command) -> Result<String, GitError> {
     timeout(limit, answer(command)).await.unwrap_or(Err(GitError::TooSlow(limit)))
+}
+
+/// The same, for a git that speaks to another repository.
+pub(super) async fn answer_remote(reach: Reach<'_>, command: &mut Command) -> Result<String, GitError> {
+    let answer = answer_within(reach.limit, command).await;
+    if let (Some(access), Err(GitError::Failed(message))) = (reach.access, &answer)
+        && NOT_LET_IN.iter().any(|said| message.contains(said))
+    {
+        access.note_refusal();
+    }
+    answer
 }
 
 /// A group of processes that ends with this value: git has helpers, which wait for a server as it does.

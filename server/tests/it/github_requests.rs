@@ -33,3 +33,19 @@ async fn what_has_not_changed_costs_nothing_and_what_has_is_read_anew() {
     assert_eq!(head().await, Some(second));
     assert_eq!(used(&hub).await, before + 1);
 }
+
+#[tokio::test]
+async fn a_repository_is_found_by_an_earlier_name() {
+    let hub = Hub::idle(&[]).await;
+    let (before, now): (RepositoryName, RepositoryName) =
+        (ORCHARD.parse().unwrap(), "ada/garden".parse().unwrap());
+    let issue = hub.world().open_issue(ORCHARD, "ada", "The apples are sour", "They should be sweet.");
+    hub.world().rename_repository(ORCHARD, "garden", "ada");
+    let client = hub.app.connection().client(&before, Purpose::Answer).await.unwrap();
+
+    let head = client.branch_head(&before, "main").await.unwrap();
+    assert_eq!(head, hub.world().branch("ada/garden", "main"));
+    let number = i64::try_from(issue).unwrap();
+    client.comment(&before, number, "It is known by both.").await.unwrap();
+    assert_eq!(client.latest_said(&now, number).await.unwrap().len(), 1);
+}

@@ -136,6 +136,7 @@ pub(crate) fn router(world: &Arc<World>) -> Router<Arc<World>> {
         .route("/repos/{owner}/{name}", get(repositories::get))
         .nest("/repos/{owner}/{name}", repository)
         .fallback(|| async { Refusal::not_found() })
+        .layer(middleware::from_fn_with_state(Arc::clone(world), repositories::lead_on))
         .layer(middleware::from_fn_with_state(Arc::clone(world), limits::count))
 }
 

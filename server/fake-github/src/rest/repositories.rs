@@ -1,13 +1,46 @@
 //! Repositories: what they are, who may do what, their branches and labels.
 
-use axum::extract::Path;
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, Request, State},
+    http::{Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{Answer, Caller, Input, Paging, Reply, Shared, Spot, caller::Need};
-use crate::{git, refusal::Refusal, world::Role};
+use crate::{
+    git,
+    refusal::Refusal,
+    world::{Role, World},
+};
 
 const METADATA: Need = Need::read(&["metadata"]);
+
+/// Leads who asks for a repository by an earlier name to its present one.
+pub(super) async fn lead_on(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
+    let place = {
+        let state = world.lock();
+        let mut parts = request.uri().path().splitn(5, '/').skip(1);
+        let name = match (parts.next(), parts.next(), parts.next()) {
+            (Some("repos"), Some(owner), Some(name)) => format!("{owner}/{name}").to_lowercase(),
+            _ => String::new(),
+        };
+        let rest = parts.next().map(|rest| format!("/{rest}")).unwrap_or_default();
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let now = state.renamed.get(&name).filter(|_| !state.repositories.contains_key(&name));
+        now.map(|now| format!("{}/repos/{now}{rest}{query}", state.api_url()))
+    };
+    let Some(place) = place else { return next.run(request).await };
+    let status = match *request.method() {
+        Method::GET => StatusCode::MOVED_PERMANENTLY,
+        _ => StatusCode::TEMPORARY_REDIRECT,
+    };
+    (status, [(header::LOCATION, place)]).into_response()
+}
 
 pub(super) async fn get(world: Shared, caller: Caller, spot: Spot) -> Answer {
     let state = world.lock();

@@ -64,6 +64,7 @@ impl World {
             root,
             accounts: BTreeMap::new(),
             repositories: BTreeMap::new(),
+            renamed: HashMap::new(),
             apps: Vec::new(),
             clients: Vec::new(),
             installations: Vec::new(),
@@ -105,6 +106,8 @@ pub(crate) struct State {
     pub accounts: BTreeMap<String, Account>,
     /// By full name in lower case.
     pub repositories: BTreeMap<String, Repository>,
+    /// The full name now, by the one before in lower case.
+    pub renamed: HashMap<String, String>,
     pub apps: Vec<App>,
     pub clients: Vec<OauthClient>,
     pub installations: Vec<Installation>,

@@ -103,7 +103,7 @@ impl State {
         Ok(fork)
     }
 
-    /// What names it elsewhere follows; the old name leads nowhere.
+    /// What names it elsewhere follows; the old name leads to the new one.
     pub fn rename_repository(&mut self, full_name: &str, name: &str, by: &str) -> Outcome<()> {
         let old = self.repository(full_name)?.full_name();
         let mut repository = self.repositories.remove(&old.to_lowercase()).ok_or_else(Refusal::not_found)?;
@@ -112,6 +112,7 @@ impl State {
         std::fs::rename(self.bare(&old), self.bare(&new))
             .map_err(|error| Refusal::unprocessable(&format!("The repository does not move: {error}")))?;
         self.repositories.insert(new.to_lowercase(), repository);
+        self.renamed.insert(old.to_lowercase(), new.clone());
         let follow = |named: &mut String| {
             if named.eq_ignore_ascii_case(&old) {
                 named.clone_from(&new);

@@ -121,6 +121,15 @@ impl State {
         Ok(number)
     }
 
+    /// Moves an issue to another repository, where it is new, and still its author's.
+    pub fn transfer_issue(&mut self, from: &str, number: u64, to: &str, by: &str) -> Outcome<u64> {
+        let issue = self.repository_mut(from)?.threads.remove(&number).ok_or_else(Refusal::not_found)?;
+        let before = json!({ "changes": { "old_issue": { "number": number }, "old_repository": { "full_name": from } } });
+        let number = self.insert_thread(to, &issue.author, &issue.title, &issue.body, None)?;
+        self.tell_thread(to, number, "opened", by, before)?;
+        Ok(number)
+    }
+
     pub fn comment(&mut self, repository: &str, number: u64, author: &str, body: &str) -> Outcome<u64> {
         if body.trim().is_empty() {
             return Err(Refusal::field("IssueComment", "body", "missing_field"));

@@ -102,6 +102,11 @@ impl World {
         arranged(self.lock().open_issue(repository, author, title, body))
     }
 
+    #[track_caller]
+    pub fn transfer_issue(&self, from: &str, number: u64, to: &str, by: &str) -> u64 {
+        arranged(self.lock().transfer_issue(from, number, to, by))
+    }
+
     /// From a branch of the repository, which is made with a commit where there is none.
     #[track_caller]
     pub fn open_pull(

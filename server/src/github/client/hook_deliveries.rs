@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::{Client, GitHubError};
 use crate::github::RepositoryName;
 
-/// The most pages that one look reads.
-const PAGES: usize = 20;
+/// The most pages that one look reads: far more than three days of a large organisation have.
+const PAGES: usize = 500;
 
 /// Whose webhook it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -104,12 +104,13 @@ impl Client {
         let mut path = Some(format!("{}?per_page=100", of.deliveries()));
         let mut all: Vec<HookDelivery> = Vec::new();
         for _ in 0..PAGES {
-            let Some(next) = path else { break };
+            let Some(next) = path else { return Ok(all) };
             let (page, after) = self.get_page::<HookDelivery>(&next).await?;
             let is_last = page.iter().any(|delivery| delivery.delivered_at < since);
             all.extend(page.into_iter().filter(|delivery| delivery.delivered_at >= since));
             path = after.filter(|_| !is_last);
         }
+        tracing::warn!(webhook = ?of, pages = PAGES, "GitHub has more deliveries than are looked at; the oldest are left out");
         Ok(all)
     }
 

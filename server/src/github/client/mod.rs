@@ -12,7 +12,13 @@ mod kept;
 mod pulls;
 mod threads;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header, redirect};
@@ -78,7 +84,13 @@ impl GitHub {
     /// renewed: kept answers belong to it, and so do rate limits unless it shares them.
     pub fn with_token(&self, token: SecretString, identity: impl Into<String>) -> Client {
         let identity = identity.into();
-        Client { github: self.clone(), token: Some(token), limited_with: identity.clone(), identity }
+        Client {
+            github: self.clone(),
+            token: Some(token),
+            limited_with: identity.clone(),
+            identity,
+            refused: None,
+        }
     }
 
     /// Sends a request that is not of the REST API, and reads the JSON that answers it.
@@ -93,7 +105,7 @@ impl GitHub {
     /// Asks without any token.
     pub fn anonymous(&self) -> Client {
         let name = || "anonymous".to_owned();
-        Client { github: self.clone(), token: None, identity: name(), limited_with: name() }
+        Client { github: self.clone(), token: None, identity: name(), limited_with: name(), refused: None }
     }
 }
 
@@ -115,9 +127,30 @@ pub struct Client {
     identity: String,
     /// All clients with the same word here wait together: GitHub counts what an installation asks, whichever token it has.
     limited_with: String,
+    /// Is told when GitHub does not take the token.
+    refused: Option<Refused>,
+}
+
+/// Whether GitHub has refused a token: it may have been taken back before its end.
+#[derive(Clone, Debug, Default)]
+pub struct Refused(Arc<AtomicBool>);
+
+impl Refused {
+    pub fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_noted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Client {
+    /// The same client, which notes there that GitHub does not take its token.
+    pub fn noting_refusals(self, refused: Refused) -> Self {
+        Self { refused: Some(refused), ..self }
+    }
+
     /// The same client, whose rate limit is also that of others.
     pub fn sharing_limits_of(self, account: impl Into<String>) -> Self {
         Self { limited_with: account.into(), ..self }
@@ -242,16 +275,38 @@ impl Client {
         if let Some(until) = self.github.kept.limited_until(&self.limited_with, Utc::now()) {
             return Err(GitHubError::RateLimited { until });
         }
-        let response = request.send().await.map_err(GitHubError::away)?;
+        let (http, request) = request.build_split();
+        let request = request.map_err(GitHubError::away)?;
+        let again = request.try_clone();
+        let mut response = http.execute(request).await.map_err(GitHubError::away)?;
+        if let (Some(place), Some(mut again)) = (moved(&response, &self.github.api), again) {
+            *again.url_mut() = place;
+            response = http.execute(again).await.map_err(GitHubError::away)?;
+        }
         if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }
         let error = GitHubError::read(response).await;
-        if let GitHubError::RateLimited { until } = &error {
-            self.github.kept.limit(&self.limited_with, *until);
+        match &error {
+            GitHubError::RateLimited { until } => self.github.kept.limit(&self.limited_with, *until),
+            GitHubError::Unauthorized => self.refused.iter().for_each(Refused::note),
+            _ => {}
         }
         Err(error)
     }
+}
+
+/// Where something is now that has another name, as a repository can have. A token goes to no other place than the API.
+fn moved(response: &Response, api: &Url) -> Option<Url> {
+    const MOVED: [StatusCode; 3] =
+        [StatusCode::MOVED_PERMANENTLY, StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT];
+    if !MOVED.contains(&response.status()) {
+        return None;
+    }
+    let place = response.headers().get(header::LOCATION)?.to_str().ok()?;
+    let place = response.url().join(place).ok()?;
+    let is_api = place.origin() == api.origin() && place.path().starts_with(api.path());
+    is_api.then_some(place)
 }
 
 /// Reads an answer up to a bound.
@@ -314,6 +369,25 @@ mod tests {
         assert_eq!(next(r#"<https://example.com/a>; rel="next""#), None);
         assert_eq!(next(r#"<https://git.example.com/api/v3.example.com/a>; rel="next""#), None);
         assert_eq!(next(""), None);
+    }
+
+    #[test]
+    fn what_has_moved_is_followed_within_the_api_alone() {
+        let api = Url::parse("https://git.example.com/api/v3").unwrap();
+        let place = |status: u16, location: &str| {
+            let answer =
+                http::Response::builder().status(status).header(header::LOCATION, location).body("").unwrap();
+            moved(&Response::from(answer), &api).map(|url| url.to_string())
+        };
+        let there = "https://git.example.com/api/v3/repositories/7/issues";
+        assert_eq!(place(301, there).as_deref(), Some(there));
+        assert_eq!(place(307, there).as_deref(), Some(there));
+        assert_eq!(place(200, there), None);
+        for elsewhere in
+            ["https://example.com/api/v3/x", "https://git.example.com/x", "http://git.example.com/api/v3/x"]
+        {
+            assert_eq!(place(301, elsewhere), None, "{elsewhere}");
+        }
     }
 
     #[test]

@@ -114,9 +114,7 @@ impl Standing<'_> {
             Work::ThisPull => format!("The work is on this pull request's branch{commit}."),
             Work::Branch(branch) => format!("The work is on {}{commit}.", branch_words(branch)),
             Work::None | Work::Unpublished if self.is_of_strangers() => {
-                "Nothing was pushed to the fork: for that this pull request has to allow edits by maintainers, and the settings \
-                 of Millrace have to allow pushing to forks. What was changed is on the job's page."
-                    .to_owned()
+                "Nothing was pushed to the fork; the job's log says why. What was changed is on its page.".to_owned()
             }
             Work::None | Work::Unpublished => {
                 "The settings of Millrace keep the work from being pushed; what was changed is on the job's page."

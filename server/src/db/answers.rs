@@ -100,16 +100,19 @@ pub async fn open(db: impl PgExecutor<'_>, new: &NewAnswer<'_>) -> Result<()> {
 /// Where the work of a job on a fork's pull request goes: as it was when somebody asked for it there, or for what the job
 /// goes on with.
 pub async fn fork(db: impl PgExecutor<'_>, job: &Job) -> Result<Option<Fork>> {
+    let thread = job.thread.unwrap_or(job.id);
     let row = sqlx::query!(
         "SELECT fork, fork_branch FROM github_answers JOIN jobs ON jobs.id = job_id
          WHERE (jobs.id = $1 OR jobs.thread_id = $1) AND jobs.id <= $2
          ORDER BY jobs.id DESC LIMIT 1",
-        job.thread.unwrap_or(job.id).as_uuid(),
+        thread.as_uuid(),
         job.id.as_uuid(),
     )
     .fetch_optional(db)
     .await?;
-    let Some((repository, branch)) = row.and_then(|row| row.fork.zip(row.fork_branch)) else { return Ok(None) };
+    let Some((repository, branch)) = row.and_then(|row| row.fork.zip(row.fork_branch)) else {
+        return Ok(None);
+    };
     let unreadable = |error: String| unreadable(std::io::Error::other(error));
     Ok(Some(Fork {
         repository: repository.parse().map_err(unreadable)?,

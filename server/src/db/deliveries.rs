@@ -191,6 +191,20 @@ pub async fn replay(db: impl PgExecutor<'_>, id: DeliveryId) -> Result<bool> {
     Ok(replayed.rows_affected() > 0)
 }
 
+/// Has failed checks worked on anew that came while a job was at work on their branch, and that has ended since; not where
+/// somebody has stopped it. Returns how many.
+pub async fn look_again(db: impl PgExecutor<'_>) -> Result<u64> {
+    let again = sqlx::query!(
+        "UPDATE deliveries SET verdict = NULL, detail = NULL, due_at = now(), in_a_row = 0
+         FROM jobs
+         WHERE jobs.id = job_id AND verdict = 'duplicate' AND event = 'check_run' AND finished_at > worked_at
+           AND state <> 'canceled'"
+    )
+    .execute(db)
+    .await?;
+    Ok(again.rows_affected())
+}
+
 /// An earlier delivery that told of the same and was worked on, and the job that it made if it made one.
 pub async fn asked_before(db: impl PgExecutor<'_>, claimed: &Claimed) -> Result<Option<Option<JobId>>> {
     let job = sqlx::query_scalar!(

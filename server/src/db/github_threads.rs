@@ -61,6 +61,13 @@ pub async fn number_of(
     .await
 }
 
+/// Holds a thread until the end of the transaction: who makes its conversation has it alone.
+pub async fn lock(db: impl PgExecutor<'_>, repository: &RepositoryName, number: i64) -> Result<()> {
+    let name = format!("{}#{number}", repository.as_str().to_lowercase());
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name).execute(db).await?;
+    Ok(())
+}
+
 /// Notes which conversation a thread has now.
 pub async fn keep(
     db: impl PgExecutor<'_>,

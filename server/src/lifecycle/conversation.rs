@@ -4,7 +4,7 @@
 use app::model::{ApiError, Exchange, Job, JobId, NewJob, Person};
 
 use super::{Lifecycle, away, push, visible_to};
-use crate::db::{self, Conversation, OwnedJob, agent_runs, transitions};
+use crate::db::{self, Conversation, OwnedJob, agent_runs, deliveries, transitions};
 
 /// How many jobs of a conversation a page shows, the latest ones.
 const SHOWN: i64 = 100;
@@ -60,7 +60,7 @@ impl Lifecycle {
         Ok((new, Some(conversation)))
     }
 
-    /// Queues what waited for jobs of its conversation that have ended now. What is missed here the reconciler finds.
+    /// Goes on with what waited for jobs of its conversation that have ended now. What is missed here the reconciler finds.
     pub(super) async fn follow(&self, finished: &[OwnedJob]) {
         if finished.iter().all(|OwnedJob { job, .. }| job.agent.is_none()) {
             return;
@@ -74,6 +74,10 @@ impl Lifecycle {
         let queued = transitions::promote_followers(&self.db, AT_ONCE).await?;
         push(&self.queue, &queued).await;
         self.changed(&queued).await;
+        if deliveries::look_again(&self.db).await? > 0 {
+            // Without the ring they are found within a second.
+            let _ = self.queue.ring(&self.queue.keys().deliveries_bell(), b"").await;
+        }
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use app::model::{ApiError, Job, JobId, JobState, Verdict};
+use app::model::{ApiError, Job, JobId, JobState, Timestamp, Verdict};
 
 use super::{Failure, Settled, Webhooks, judge::Case};
 use crate::{
@@ -35,7 +35,7 @@ impl Webhooks {
         let text = match command {
             Command::Help => self.help(),
             Command::Status => self.status(&jobs),
-            Command::Cancel => self.cancel(&jobs).await?,
+            Command::Cancel => self.cancel(case, &jobs).await?,
             Command::Retry => match (first, &last) {
                 (Some(first), Some(last)) => return self.retry(case, thread, first, last).await,
                 _ => self.status(&[]),
@@ -78,9 +78,15 @@ impl Webhooks {
         })
     }
 
-    async fn cancel(&self, jobs: &[Job]) -> Result<String, Failure> {
+    async fn cancel(&self, case: &Case<'_>, jobs: &[Job]) -> Result<String, Failure> {
         let mut canceled = Vec::new();
-        for job in jobs.iter().filter(|job| !job.state.is_finished()).rev() {
+        for job in jobs.iter().rev() {
+            if job.state.is_finished() {
+                if job.state == JobState::Canceled && was_before(case, job.finished_at) {
+                    canceled.push(self.link(job));
+                }
+                continue;
+            }
             match self.lifecycle.cancel(job.id).await {
                 Ok(()) => canceled.push(self.link(job)),
                 // It has ended meanwhile.
@@ -103,11 +109,13 @@ impl Webhooks {
         first: JobId,
         job: &Job,
     ) -> Result<Settled, Failure> {
-        if let Some(settled) = self.guarded(case, first, thread.number).await? {
+        let is_done = was_before(case, job.queued_at);
+        if !is_done && let Some(settled) = self.guarded(case, first, thread.number).await? {
             return Ok(settled);
         }
-        let (verdict, text) = match self.lifecycle.retry(job.id).await {
-            Ok(_) => (Verdict::Ran, format!("Trying {} again.", self.link(job))),
+        let tried = if is_done { Ok(()) } else { self.lifecycle.retry(job.id).await.map(drop) };
+        let (verdict, text) = match tried {
+            Ok(()) => (Verdict::Ran, format!("Trying {} again.", self.link(job))),
             Err(ApiError::Conflict(why)) => (Verdict::Answered, format!("{}: {why}", self.link(job))),
             Err(error) => return Err(error.into()),
         };
@@ -118,6 +126,12 @@ impl Webhooks {
     fn link(&self, job: &Job) -> String {
         format!("[job {}]({}/jobs/{})", job.id.short(), self.config.server.public_address(), job.id)
     }
+}
+
+/// Whether an earlier try of this delivery did it, whose answer GitHub did not take.
+fn was_before(case: &Case<'_>, done_at: Option<Timestamp>) -> bool {
+    let received_at = case.claimed.received_at.timestamp_millis();
+    case.claimed.in_a_row > 1 && done_at.is_some_and(|at| at.0 >= received_at)
 }
 
 fn state(job: &Job) -> &'static str {

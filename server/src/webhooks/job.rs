@@ -115,8 +115,8 @@ impl Webhooks {
             }
             None => None,
         };
-        if reason == Reason::Reviewed && (parent.is_none() || !is_own_pull(case, thread)) {
-            let why = "It is a review of a pull request that is not Millrace's, and does not mention it.";
+        if reason == Reason::Reviewed && parent.is_none() {
+            let why = "It is a review of a pull request whose work Millrace does not know.";
             return Ok(Some(Settled::new(Verdict::NotForUs, why)));
         }
         if ask.base.is_some() && (parent.is_some() || thread.is_pull()) {
@@ -306,7 +306,7 @@ impl Webhooks {
         if case.claimed.replays == 0
             && let Some(job) = github_threads::unfinished(db, first).await?.pop()
         {
-            let why = "There is a job on this branch already, which will be checked again.";
+            let why = "There is a job on this branch already. When that has ended, this is looked at again.";
             return Ok(Some(Settled::new(Verdict::Duplicate, why).about(job.id)));
         }
         let client = self.reader(case).await?;
@@ -416,7 +416,17 @@ impl Webhooks {
         };
         let row = parsed.row(JobId::new(), person);
         let mut transaction = self.lifecycle.db().begin().await?;
-        let made = db::insert(&mut *transaction, std::slice::from_ref(&row)).await?;
+        if let Some(number) = number {
+            github_threads::lock(&mut *transaction, case.repository, number).await?;
+            // Two deliveries can tell of one thing at once: a new issue with a label is told of twice.
+            let known = github_threads::find(&mut *transaction, case.repository, number).await?;
+            if parent.is_none() && known.is_some() {
+                return Err(Failure::later(
+                    "Another delivery has begun the conversation of this thread meanwhile",
+                ));
+            }
+        }
+        let made = db::insert_in_turn(&mut transaction, std::slice::from_ref(&row)).await?;
         let answer = NewAnswer {
             job: row.id,
             repository: case.repository,
@@ -451,7 +461,7 @@ impl Webhooks {
 }
 
 /// Whether a pull request comes from a branch of Millrace's.
-fn is_own_pull(case: &Case<'_>, thread: &Thread) -> bool {
+pub(super) fn is_own_pull(case: &Case<'_>, thread: &Thread) -> bool {
     let ThreadKind::Pull(Some(branches)) = &thread.kind else { return false };
     let head = &branches.head;
     let is_here = head.repo.as_ref().is_some_and(|repo| repo.full_name == *case.repository);

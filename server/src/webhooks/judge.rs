@@ -5,7 +5,8 @@ use app::model::Verdict;
 
 use super::{
     Failure, Settled, Webhooks,
-    wish::{Names, Wish, wish},
+    job::is_own_pull,
+    wish::{Names, Reason, Wish, wish},
 };
 use crate::{
     answers,
@@ -81,6 +82,13 @@ impl Webhooks {
         {
             let settled = Settled::new(Verdict::Duplicate, "Another delivery told of the same before.");
             return Ok(Some(Settled { job, ..settled }));
+        }
+        // Before anybody is told what they may not do: a review of somebody's work is between people.
+        if let Wish::Work { thread, reason: Reason::Reviewed, .. } = &wish
+            && !is_own_pull(&case, thread)
+        {
+            let why = "It is a review of a pull request that is not Millrace's, and does not mention it.";
+            return Ok(Some(Settled::new(Verdict::NotForUs, why)));
         }
         if !matches!(wish, Wish::Round(_))
             && let Some(refused) = self.refused(&case).await?

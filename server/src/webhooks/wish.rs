@@ -71,6 +71,15 @@ pub(super) fn wish<'a>(event: &'a Event, names: Names<'_>) -> Wish<'a> {
             said(thread, &comment.body, Reason::Mentioned, names)
         }
         What::ReviewComment { thread, comment, .. } => said(thread, &comment.body, Reason::Mentioned, names),
+        // An issue that is moved here is new here, and whoever moves it did not write it.
+        What::Opened(thread)
+            if event
+                .sender
+                .as_ref()
+                .is_none_or(|sender| !sender.login.eq_ignore_ascii_case(&thread.author)) =>
+        {
+            Wish::Nothing("It came from elsewhere, and not from whoever wrote it.".to_owned())
+        }
         What::Opened(thread) => said(thread, &thread.body, Reason::Opened, names),
         What::Review { thread, review } => match said(thread, &review.body, Reason::Mentioned, names) {
             Wish::Nothing(_)
@@ -146,7 +155,10 @@ mod tests {
         assert_eq!(kind("issue_comment", comment("@millrace x=1")), "mistake");
         assert!(kind("issue_comment", comment("@millrace go <!-- millrace:job=1 -->")).contains("itself"));
         assert!(kind("issue_comment", comment("hello")).contains("does not mention"));
-        assert_eq!(kind("issues", json!({ "action": "opened", "issue": issue })), "Opened");
+        let mut opened = json!({ "action": "opened", "issue": issue, "sender": { "id": 1, "login": "ada" } });
+        assert!(kind("issues", opened.clone()).contains("elsewhere"), "it was moved here");
+        opened["issue"]["user"] = json!({ "id": 1, "login": "Ada" });
+        assert_eq!(kind("issues", opened), "Opened");
         let labeled =
             |label: &str| json!({ "action": "labeled", "issue": issue, "label": { "name": label } });
         assert_eq!(kind("issues", labeled("Millrace")), "Given");

@@ -33,7 +33,7 @@ use super::{
     workspace::Workspace,
 };
 use crate::{
-    config::Config,
+    config::{Config, Forks},
     db::{
         self, agent_runs,
         answers::{self, Fork},
@@ -81,11 +81,10 @@ impl Agents {
             Err(outcome) => return Ok(outcome),
         };
         let onto = match branch {
-            _ if is_strangers(job) => {
-                let fork = attempt.patiently(|| answers::fork(attempt.lifecycle.db(), job)).await?;
-                fork.map(Onto::Fork)
-            }
-            branch => branch.filter(|_| branch == source.git_ref.as_deref()).map(|name| Onto::Branch(name.to_owned())),
+            _ if is_strangers(job) => fork_of(grounds, attempt).await?.map(Onto::Fork),
+            branch => branch
+                .filter(|_| branch == source.git_ref.as_deref())
+                .map(|name| Onto::Branch(name.to_owned())),
         };
         let profile = agent.profile();
         let program = match profile.name.as_str() {
@@ -302,6 +301,22 @@ impl AgentAttempt<'_> {
             own,
         }
     }
+}
+
+/// Where the work that began at a fork goes, if anywhere; the log says why not.
+async fn fork_of(grounds: &Grounds, attempt: &RunningAttempt) -> sqlx::Result<Option<Fork>> {
+    if grounds.config.github.forks != Forks::Push {
+        let why = "What is changed is shown and not pushed: this begins at a fork, and `forks` under [github] does not allow it.";
+        attempt.output.system(why).await;
+        return Ok(None);
+    }
+    let fork = attempt.patiently(|| answers::fork(attempt.lifecycle.db(), &attempt.job)).await?;
+    if fork.is_none() {
+        let why = "What is changed is shown and not pushed: this begins at a fork, and nothing says that its pull request \
+                   lets maintainers edit it.";
+        attempt.output.system(why).await;
+    }
+    Ok(fork)
 }
 
 /// The branch that a job's work is added to: that of its conversation, or of the pull request where it was asked for. One with

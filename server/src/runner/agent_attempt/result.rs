@@ -130,14 +130,15 @@ impl AgentAttempt<'_> {
             match self.push(work, access.as_ref()).await? {
                 Ok(name) => branch = Some(name),
                 // Its author may have changed their mind, or the branch. There is no other place for it.
-                Err(error @ (PublishError::Push { .. } | PublishError::Moved(_)))
-                    if matches!(self.onto, Some(Onto::Fork(_))) =>
-                {
+                Err(error) if matches!(self.onto, Some(Onto::Fork(_))) && error.is_final() => {
                     let note = format!("{error} The work is shown, and not published.");
                     self.attempt.output.system(note).await;
                 }
                 Err(error) => return Ok(self.end(AgentOutcome::AgentError, error.to_string()).await),
             }
+        } else if !is_strangers(&self.attempt.job) {
+            let why = "The work is shown and not pushed: `push` under [publish] in the settings does not allow it here.";
+            self.attempt.output.system(why).await;
         }
         if let Some(access) = access.filter(|_| branch.is_some()) {
             self.have_it_told(&access).await?;
@@ -237,7 +238,10 @@ impl AgentAttempt<'_> {
             asked: None,
             head_sha: None,
             base,
-            fork: None,
+            fork: match &self.onto {
+                Some(Onto::Fork(fork)) => Some(fork.clone()),
+                _ => None,
+            },
         };
         self.attempt.patiently(|| answers::open(lifecycle.db(), &new)).await?;
         let queue = lifecycle.queue();

@@ -18,6 +18,9 @@ const RECEIVE_PACK: &str = "--receive-pack=git -c core.hooksPath=/dev/null -c re
 /// What git says when the branch is not where it was expected: before it asks, and when somebody was faster.
 const MOVED: [&str; 3] = ["(stale info)", "but expected", "reference already exists"];
 
+/// What git says where a push is not allowed: GitHub's status, or its words about the one branch.
+const REFUSED: [&str; 3] = ["error: 403", "not found", "remote rejected"];
+
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// Another runner has the job now: what this one made must not be seen.
@@ -31,6 +34,19 @@ pub enum PublishError {
     Moved(String),
     #[error("There are {NAMES} branches named like {0} already. Delete those that nobody needs.")]
     NoName(String),
+}
+
+impl PublishError {
+    /// Whether it would be the same again: the branch has moved, or whoever has it does not let Millrace push.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Moved(_) => true,
+            Self::Push { source: GitError::Failed(message), .. } => {
+                REFUSED.iter().any(|said| message.contains(said))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Where to push.
@@ -107,7 +123,7 @@ async fn head(work: &Work, to: Destination<'_>) -> Result<Option<String>, Publis
     let mut ask = git::remote_command(work.repository(), to.reach(), &[]);
     let name = format!("refs/heads/{}", to.branch);
     ask.args(["ls-remote", "--quiet", "--end-of-options", to.address(), &name]);
-    let said = git::answer_within(to.limit, &mut ask)
+    let said = git::answer_remote(to.reach(), &mut ask)
         .await
         .map_err(|source| PublishError::Push { branch: to.branch.to_owned(), source })?;
     Ok(said.split_whitespace().next().map(str::to_owned))
@@ -131,7 +147,7 @@ async fn try_push<Held: Future<Output = bool> + Send>(
     if !is_held().await {
         return Err(PublishError::Lost);
     }
-    match git::answer_within(to.limit, &mut push).await {
+    match git::answer_remote(to.reach(), &mut push).await {
         Ok(_) => Ok(true),
         Err(GitError::Failed(message)) if MOVED.iter().any(|said| message.contains(said)) => Ok(false),
         Err(source) => Err(PublishError::Push { branch: to.branch.to_owned(), source }),

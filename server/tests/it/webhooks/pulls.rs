@@ -106,6 +106,27 @@ async fn a_failed_check_starts_one_more_round_and_not_for_ever() {
 }
 
 #[tokio::test]
+async fn a_check_that_failed_during_a_job_counts_when_that_has_changed_nothing() {
+    let hub = Hub::with_agent("cat > /dev/null; echo done", Forks::Refuse).await;
+    let _runner = hub.app.runner().await;
+    hub.app.post_json("/api/lanes/agent/pause", &json!({ "reason": "a moment" })).await;
+    let issue = hub.issue();
+    let job = hub.job_of(&hub.comment(issue, "ada", "@millrace go").await).await.job;
+    let publish = sqlx::query("UPDATE jobs SET branch = 'millrace/x' WHERE id = $1");
+    publish.bind(job.id.as_uuid()).execute(hub.app.db()).await.unwrap();
+    hub.world().open_pull(ORCHARD, "mill", "Sweet apples", "", "millrace/x", "main");
+    let head = hub.world().branch(ORCHARD, "millrace/x").unwrap();
+    hub.world().complete_check(ORCHARD, &head, "test", "failure", "ci");
+    assert_eq!(hub.verdicts("check_run").await, [Verdict::Duplicate]);
+
+    hub.app.post("/api/lanes/agent/resume").await;
+
+    assert_eq!(hub.app.finished(job.id).await.job.outcome, Some(AgentOutcome::NoChange));
+    until("the check is looked at again", async || hub.verdicts("check_run").await == [Verdict::Ran]).await;
+    assert_eq!(hub.jobs().await, 2);
+}
+
+#[tokio::test]
 async fn the_work_on_a_fork_runs_without_any_token_and_is_pushed_nowhere() {
     let script = "cat > /dev/null; env; cat .git/config; cat plums.txt; date +%N >> trees.txt; echo planted";
     let hub = Hub::with_agent(script, Forks::Run).await;
@@ -126,9 +147,7 @@ async fn the_work_on_a_fork_runs_without_any_token_and_is_pushed_nowhere() {
     until("it is told", async || hub.said(pull).first().is_some_and(|text| text.starts_with("**Done.**")))
         .await;
     let said = hub.said(pull);
-    assert!(
-        said.len() == 1 && said[0].contains("Nothing was pushed to the fork")
-    );
+    assert!(said.len() == 1 && said[0].contains("Nothing was pushed to the fork"));
 
     // Also where its author would let maintainers push: Millrace's settings count as well.
     hub.world().let_maintainers_edit(ORCHARD, pull, true);

@@ -140,3 +140,22 @@ async fn a_repository_with_another_name_keeps_its_conversations() {
     hub.world().comment("ada/garden", issue, "ada", "@millrace and on");
     assert_eq!(hub.job_of(&hub.last().await).await.job.parent, Some(second.id));
 }
+
+#[tokio::test]
+async fn what_a_command_has_done_is_said_although_github_was_away_at_first() {
+    let hub = Hub::start().await;
+    let issue = hub.issue();
+    let job = hub.job_of(&hub.comment(issue, "ada", "@millrace go").await).await.job;
+    let fail = || hub.world().fail_next("POST", &format!("/repos/{ORCHARD}/issues/{issue}/comments"), 502, 1);
+    let said = || hub.said(issue).pop().unwrap();
+
+    fail();
+    assert_eq!(hub.comment(issue, "ada", "@millrace cancel").await.tries, 2);
+    assert!(said().starts_with("Canceled [job"), "{}", said());
+
+    fail();
+    let delivery = hub.comment(issue, "ada", "@millrace retry").await;
+    assert_eq!((delivery.verdict, delivery.tries), (Some(Verdict::Ran), 2));
+    assert!(said().starts_with("Trying [job"), "{}", said());
+    assert_eq!(hub.app.job(job.id).await.job.attempt, 0);
+}

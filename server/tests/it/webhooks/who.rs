@@ -233,3 +233,26 @@ async fn labels_assignments_and_reviews_are_no_way_around_the_permission() {
     }
     assert_eq!(hub.jobs().await, 0);
 }
+
+#[tokio::test]
+async fn who_moves_an_issue_here_asks_for_nothing_that_is_in_it() {
+    let hub = Hub::start().await;
+    hub.world().add_repository("ada/meadow");
+    let issue = hub.world().open_issue("ada/meadow", "eve", "Hay", "@millrace give it away");
+
+    hub.world().transfer_issue("ada/meadow", issue, ORCHARD, "ada");
+
+    let delivery = hub.last().await;
+    assert_eq!((delivery.verdict, hub.jobs().await), (Some(Verdict::NotForUs), 0), "{delivery:?}");
+}
+
+#[tokio::test]
+async fn nobody_is_told_off_for_a_review_of_somebodys_work() {
+    let hub = Hub::start().await;
+    let pull = hub.world().open_pull(ORCHARD, "grace", "Pears", "", "pears", "main");
+
+    hub.world().review(ORCHARD, pull, "eve", "The core is bitter.", "changes_requested");
+
+    assert_eq!(hub.last().await.verdict, Some(Verdict::NotForUs));
+    assert!(hub.said(pull).is_empty(), "{:?}", hub.said(pull));
+}

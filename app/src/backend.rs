@@ -55,11 +55,11 @@ pub trait Backend: Send + Sync {
         lane: Kind,
         request: CleanRequest,
     ) -> Result<Cleaned, ApiError>;
-    /// The runner finishes what it runs and takes nothing new.
     /// The agents that a job can name, the one for jobs that name none first, as the best equipped runner has them.
     async fn agents(&self, person: &Person) -> Result<Vec<AgentStatus>, ApiError>;
     /// Lets the jobs of an agent go on whose quota was used up.
     async fn resume_agent(&self, person: &Person, agent: &str) -> Result<(), ApiError>;
+    /// The runner finishes what it runs and takes nothing new.
     async fn drain_runner(&self, person: &Person, name: &str) -> Result<(), ApiError>;
     async fn undrain_runner(&self, person: &Person, name: &str) -> Result<(), ApiError>;
 

@@ -12,7 +12,18 @@ pub fn refusal<Function: ServerFn<Error = ApiError>>(query: &ParamsMap) -> Optio
 
 /// Why a form was refused, unless its page says that at one of its fields.
 pub fn general_refusal(query: &ParamsMap) -> Option<ApiError> {
-    const FIELDS: [&str; 6] = ["repository", "ref", "script", "priority", "max_attempts", "run_at"];
+    const FIELDS: [&str; 10] = [
+        "kind",
+        "repository",
+        "ref",
+        "prompt",
+        "agent",
+        "model",
+        "script",
+        "priority",
+        "max_attempts",
+        "run_at",
+    ];
     let of_new_job = query.get_str("__path") == Some(CreateJob::PATH);
     decode(query).filter(|error| {
         !matches!(error, ApiError::Invalid { field, .. } if of_new_job && FIELDS.contains(&field.as_str()))
@@ -35,12 +46,15 @@ mod tests {
 
     #[test]
     fn a_refusal_of_a_field_is_shown_there_and_any_other_over_the_page() {
-        let of_field = refused::<CreateJob>(ApiError::invalid("script", "is empty"));
-        assert_eq!(refusal::<CreateJob>(&of_field), Some(ApiError::invalid("script", "is empty")));
-        assert_eq!(general_refusal(&of_field), None);
+        for field in ["kind", "script", "prompt", "agent", "model"] {
+            let wrong = ApiError::invalid(field, "is wrong");
+            let of_field = refused::<CreateJob>(wrong.clone());
+            assert_eq!(refusal::<CreateJob>(&of_field), Some(wrong));
+            assert_eq!(general_refusal(&of_field), None, "{field}");
+        }
         for other in [
             refused::<CreateJob>(ApiError::Internal),
-            refused::<CreateJob>(ApiError::invalid("kind", "is unknown")),
+            refused::<CreateJob>(ApiError::invalid("parent", "is unknown")),
             refused::<PauseLane>(ApiError::invalid("script", "is empty")),
         ] {
             assert!(general_refusal(&other).is_some());

@@ -122,7 +122,7 @@ fn details(clock: Clock, job: &Job, attempt: Option<&Attempt>) -> impl IntoView 
         ("Asked by", Some(asked_by)),
         ("Kind", Some(job.kind.to_string())),
         ("Priority", Some(job.priority.to_string())),
-        ("Attempt", (number > 0).then(|| format!("{number} of {}", job.max_attempts))),
+        ("Attempt", (number > 0).then(|| number.to_string())),
         ("Runner", attempt.map(|attempt| attempt.runner.clone())),
         ("Exit code", exit_code.map(|code| code.to_string())),
         // Of earlier attempts nobody has noted it.

@@ -56,7 +56,7 @@ pub struct PauseRequest {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct CleanRequest {
-    /// `succeeded`, `failed`, `canceled`, `queued` or `scheduled`.
+    /// `succeeded`, `failed`, `canceled`, `queued`, `scheduled` or `parked`.
     pub state: String,
     /// Seconds since they ended, or since they were made when they wait.
     pub older_than: i64,

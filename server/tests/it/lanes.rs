@@ -254,6 +254,12 @@ async fn a_clean_up_shows_first_what_goes_and_takes_only_that() {
     let failed = app.run("exit 1").await.job.id;
     runner.stop().await;
     let queued = app.submit("true").await;
+    let parked = app.submit_with(json!({ "run_at": Utc::now().timestamp_millis() + 3_600_000 })).await;
+    sqlx::query("UPDATE jobs SET state = 'parked' WHERE id = $1")
+        .bind(parked.as_uuid())
+        .execute(app.db())
+        .await
+        .unwrap();
     let clean = async |body: Value| app.post_json("/api/lanes/command/clean", &body).await;
 
     let preview = clean(json!({ "state": "succeeded", "older_than": 0, "dry_run": true })).await;
@@ -267,13 +273,14 @@ async fn a_clean_up_shows_first_what_goes_and_takes_only_that() {
     let none: Value = clean(json!({ "state": "succeeded", "older_than": 3600 })).await.json().await.unwrap();
     assert_eq!(none["jobs"], 0);
 
-    for state in ["succeeded", "queued"] {
+    for state in ["succeeded", "queued", "parked"] {
         let cleaned: Value = clean(json!({ "state": state, "older_than": 0 })).await.json().await.unwrap();
         assert_eq!(cleaned["jobs"], 1, "{state}");
     }
 
-    assert_eq!(app.get(&format!("/api/jobs/{succeeded}")).await.status(), 404);
-    assert_eq!(app.get(&format!("/api/jobs/{queued}")).await.status(), 404);
+    for gone in [succeeded, queued, parked] {
+        assert_eq!(app.get(&format!("/api/jobs/{gone}")).await.status(), 404);
+    }
     assert_eq!(app.job(failed).await.job.state, JobState::Failed);
     assert_eq!(app.queue().waiting_count(Kind::Command).await.unwrap(), 0);
 }

@@ -16,8 +16,14 @@ use crate::{
 };
 
 /// What can be cleaned up.
-const STATES: [JobState; 5] =
-    [JobState::Succeeded, JobState::Failed, JobState::Canceled, JobState::Queued, JobState::Scheduled];
+const STATES: [JobState; 6] = [
+    JobState::Succeeded,
+    JobState::Failed,
+    JobState::Canceled,
+    JobState::Queued,
+    JobState::Scheduled,
+    JobState::Parked,
+];
 
 /// How old jobs have to be, in seconds.
 const AGES: [(i64, &str); 6] = [
@@ -189,6 +195,13 @@ mod tests {
             preview_text(Kind::Command, &nothing),
             "No failed job of command is that old: nothing would go."
         );
+    }
+
+    #[test]
+    fn jobs_in_every_state_but_running_can_be_cleaned_up() {
+        for state in JobState::ALL {
+            assert_eq!(STATES.contains(state), *state != JobState::Running, "{state}");
+        }
     }
 
     #[test]

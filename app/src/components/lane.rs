@@ -12,8 +12,8 @@ use crate::{
     model::{Kind, Pause, Timestamp, UsedUp},
 };
 
-/// Up to here each slot is drawn by itself.
-const SLOTS_DRAWN: u32 = 24;
+/// Up to here each cell is drawn by itself.
+const CELLS_DRAWN: u32 = 24;
 
 /// The button that lets a lane go on.
 pub fn resume(lane: Kind) -> impl IntoView {
@@ -25,13 +25,13 @@ pub fn resume(lane: Kind) -> impl IntoView {
     }
 }
 
-/// Slots as cells, or as one bar where they are too many.
-pub fn slots(slots: u32, used: u32) -> impl IntoView {
-    if slots <= SLOTS_DRAWN {
-        let cells = (0..slots).map(|slot| view! { <i data-used=(slot < used).then_some("")></i> });
+/// How many of so many are used: as cells, or as one bar where they are too many.
+pub fn cells(all: u32, used: u32) -> impl IntoView {
+    if all <= CELLS_DRAWN {
+        let cells = (0..all).map(|cell| view! { <i data-used=(cell < used).then_some("")></i> });
         Either::Left(cells.collect_view())
     } else {
-        Either::Right(view! { <progress class="progress" max=slots value=used></progress> })
+        Either::Right(view! { <progress class="progress" max=all value=used></progress> })
     }
 }
 

@@ -312,6 +312,7 @@ mod tests {
         let config = load_with(&[]).unwrap();
         assert_eq!(config.server.public_address(), "http://127.0.0.1:7100");
         assert_eq!(config.runner.local_repositories, super::super::LocalRepositories::Auto);
+        assert_eq!(config.runner.slots, config.queue.concurrency, "one runner can fill a lane");
     }
 
     #[test]
@@ -336,7 +337,7 @@ mod tests {
         let error = load_text("[runner]\nslots = \"many\"\nname = \"r1\"").unwrap_err().to_string();
         assert!(error.contains("`runner.slots` is wrong"), "{error}");
         assert!(error.contains("/"), "names the file: {error}");
-        assert!(error.contains("The default is 4"), "{error}");
+        assert!(error.contains("The default is 5"), "{error}");
     }
 
     #[test]

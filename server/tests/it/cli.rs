@@ -55,7 +55,7 @@ async fn a_wrong_setting_stops_the_start_and_says_file_key_and_what_would_be_rig
 
     let error = start("[runner]\nslots = \"many\"\n").await;
     assert!(error.contains("Leptos.toml") && error.contains("`runner.slots`"), "{error}");
-    assert!(error.contains("The default is 4"), "{error}");
+    assert!(error.contains("The default is 5"), "{error}");
 
     let error = start("[server]\nlisten_on = \"127.0.0.1:1\"\n").await;
     assert!(error.contains("`server.listen_on`") && error.contains("data_dir, listen, "), "{error}");

@@ -1,11 +1,11 @@
-//! How the work goes: a sentence of figures, and each lane as a thin bar of its slots.
+//! How the work goes: a sentence of figures, and each lane as a thin bar of what it may run.
 
 use leptos::prelude::*;
 
 use crate::{
     components::{
         Shape, icon,
-        lane::{pause_view, quota_view, resume, resume_agent, slots},
+        lane::{cells, pause_view, quota_view, resume, resume_agent},
         notice::{Tone, notice},
         time::upcoming,
     },
@@ -88,7 +88,7 @@ fn lane_view(clock: Clock, lane: Lane, may_resume: bool) -> impl IntoView {
     view! {
         <li class="lane" data-paused=paused.then_some("")>
             <span class="lane-name">{kind.as_str()}</span>
-            <span class="lane-bar" aria-hidden="true">{slots(concurrency, running)}</span>
+            <span class="lane-bar" aria-hidden="true">{cells(concurrency, running)}</span>
             <span class="lane-text">{text}</span>
             {pause}
             {quotas}
@@ -98,7 +98,7 @@ fn lane_view(clock: Clock, lane: Lane, may_resume: bool) -> impl IntoView {
 
 fn lane_text(lane: &Lane) -> String {
     let waiting = if lane.waiting > 0 { format!(", {} waiting", lane.waiting) } else { String::new() };
-    format!("{} of {} slots{waiting}", lane.running, lane.concurrency)
+    format!("{} running, at most {}{waiting}", lane.running, lane.concurrency)
 }
 
 #[cfg(test)]
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_lane_says_what_it_runs_and_what_waits() {
-        assert_eq!(lane_text(&sample::lane(Kind::Agent)), "1 of 5 slots, 2 waiting");
+        assert_eq!(lane_text(&sample::lane(Kind::Agent)), "1 running, at most 5, 2 waiting");
     }
 
     #[test]

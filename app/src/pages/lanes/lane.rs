@@ -7,7 +7,7 @@ use crate::{
     api::PauseLane,
     components::{
         Shape, Tone, icon,
-        lane::{pause_view, quota_view, resume, resume_agent, slots},
+        lane::{cells, pause_view, quota_view, resume, resume_agent},
         notice,
         time::due,
         words::sentence,
@@ -50,9 +50,9 @@ pub fn lane_card(lane: Lane, now: Timestamp) -> impl IntoView {
             {quotas}
             <dl class="meters">
                 <div>
-                    <dt>"Slots"</dt>
-                    <dd>{format!("{} of {}", lane.running, lane.concurrency)}</dd>
-                    <dd class="lane-bar" aria-hidden="true">{slots(lane.concurrency, lane.running)}</dd>
+                    <dt>"Running"</dt>
+                    <dd>{format!("{}, at most {}", lane.running, lane.concurrency)}</dd>
+                    <dd class="lane-bar" aria-hidden="true">{cells(lane.concurrency, lane.running)}</dd>
                 </div>
                 {lane.rate.map(|rate| view! {
                     <div>
@@ -77,7 +77,7 @@ fn standing(lane: &Lane) -> &'static str {
         Lane { pause: Some(_), running: 0, .. } => "Paused",
         Lane { pause: Some(_), .. } => "Paused, finishing what runs",
         Lane { running: 0, waiting: 0, .. } => "Nothing to do",
-        Lane { running, concurrency, .. } if running >= concurrency => "All slots busy",
+        Lane { running, concurrency, .. } if running >= concurrency => "As many run as may",
         Lane { rate: Some(rate), started, waiting: 1.., .. } if started >= rate => "At its rate limit",
         Lane { running: 0, .. } => "Waiting for a runner",
         _ => "Running",
@@ -134,7 +134,7 @@ mod tests {
     fn a_lane_says_what_holds_it() {
         let lane = sample::lane(Kind::Command);
         assert_eq!(standing(&lane), "Running");
-        assert_eq!(standing(&Lane { running: 5, ..lane.clone() }), "All slots busy");
+        assert_eq!(standing(&Lane { running: 5, ..lane.clone() }), "As many run as may");
         assert_eq!(standing(&Lane { started: 50, ..lane.clone() }), "At its rate limit");
         assert_eq!(standing(&Lane { running: 0, waiting: 0, ..lane.clone() }), "Nothing to do");
         assert_eq!(standing(&Lane { running: 0, ..lane.clone() }), "Waiting for a runner");

@@ -5,7 +5,7 @@ use server_fn::ServerFn;
 
 use crate::{
     api::{DrainRunner, UndrainRunner},
-    components::{Shape, icon, lane::slots, time::moment},
+    components::{Shape, icon, lane::cells, time::moment},
     model::{Kind, RunnerInfo, RunnerJob, Timestamp},
 };
 
@@ -53,7 +53,7 @@ fn row(runner: RunnerInfo, now: Timestamp) -> impl IntoView {
             </div>
             <div class="runner-slots">
                 <span>{format!("{running} of {} slots", runner.slots)}</span>
-                <span class="lane-bar" aria-hidden="true">{slots(runner.slots, running)}</span>
+                <span class="lane-bar" aria-hidden="true">{cells(runner.slots, running)}</span>
             </div>
             {runner.online.then(|| switch(runner.name, runner.draining))}
         </li>

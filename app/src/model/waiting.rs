@@ -39,6 +39,8 @@ pub enum WaitReason {
     },
     /// No runner that takes this lane is there.
     NoRunner,
+    /// The runners that take this lane finish what they run and take nothing new.
+    Draining,
     /// The lane has started as many jobs as it may within a minute.
     Rate { per_minute: u32, next_at: Timestamp },
     /// As many jobs of the lane run as may run at once.

@@ -58,6 +58,9 @@ fn reason_parts(reason: &WaitReason) -> (String, Option<Timestamp>) {
         WaitReason::NoRunner => {
             whole("No runner that takes such jobs is connected. Start one with millrace run.")
         }
+        WaitReason::Draining => whole(
+            "The runners take nothing new at the moment. An owner can let one take jobs again on the page Lanes.",
+        ),
         WaitReason::Rate { per_minute, next_at } => (
             format!("The lane has started the {per_minute} jobs that it may in a minute. The next may start"),
             Some(*next_at),
@@ -94,6 +97,10 @@ mod tests {
         let now = Timestamp(0);
         for (reason, text) in [
             (WaitReason::EarlierJobs { count: 1 }, "One job goes before it."),
+            (
+                WaitReason::Draining,
+                "The runners take nothing new at the moment. An owner can let one take jobs again on the page Lanes.",
+            ),
             (WaitReason::Concurrency { limit: 5 }, "5 jobs of the lane run, as many as may at once."),
             (
                 WaitReason::Paused { why: "quota used up".to_owned(), until: Some(Timestamp(1_200_000)) },

@@ -1,6 +1,6 @@
 //! Why a job has not started yet, and when it may.
 
-use app::model::{ApiError, Job, JobState, Timestamp, WaitReason, Waiting};
+use app::model::{ApiError, Job, JobState, Kind, Timestamp, WaitReason, Waiting};
 use chrono::Utc;
 
 use super::{Lifecycle, away};
@@ -58,7 +58,7 @@ impl Lifecycle {
             reasons.push(WaitReason::Paused { why: pause.reason, until: pause.until });
         }
         if slots.all == 0 {
-            reasons.push(WaitReason::NoRunner);
+            reasons.push(self.why_no_slots(job.kind).await?);
         }
         if let Some(Rate { per_minute, next_ms, .. }) = rate.filter(|rate| rate.left() == 0) {
             let next_at = Utc::now().timestamp_millis().saturating_add_unsigned(next_ms);
@@ -73,6 +73,13 @@ impl Lifecycle {
             reasons.push(WaitReason::EarlierJobs { count: outlook.position });
         }
         Ok(Waiting { reasons, position: Some(outlook.position), estimate_ms: outlook.estimate_ms() })
+    }
+
+    /// No runner that takes this lane takes new jobs: because there is none, or because somebody drains them.
+    async fn why_no_slots(&self, lane: Kind) -> Result<WaitReason, ApiError> {
+        let runners = db::runners::all(&self.db).await.map_err(away)?;
+        let mut of_lane = runners.iter().filter(|runner| runner.online && runner.lanes.contains(&lane));
+        Ok(if of_lane.any(|runner| runner.draining) { WaitReason::Draining } else { WaitReason::NoRunner })
     }
 }
 

@@ -213,8 +213,8 @@ async fn a_drained_runner_takes_nothing_until_it_may_again() {
     })
     .await;
     let id = app.submit("true").await;
-    until("nobody is there for it", async || {
-        app.job(id).await.waiting.is_some_and(|waiting| waiting.reasons.contains(&WaitReason::NoRunner))
+    until("nobody takes it", async || {
+        app.job(id).await.waiting.is_some_and(|waiting| waiting.reasons.contains(&WaitReason::Draining))
     })
     .await;
     assert_eq!(app.job(id).await.job.state, JobState::Queued);

@@ -27,7 +27,7 @@ test("a used link says what to do, and lets nobody in", async ({ page, millrace 
 });
 
 test.describe("answers that the browser itself reports", () => {
-  test.use({ expectedComplaint: /status of (404|422)/ });
+  test.use({ expectedComplaint: /status of (403|404|422)/ });
 
   test("a form with mistakes says which field, and keeps what was typed", async ({ page, millrace }) => {
     await signIn(page, millrace);
@@ -37,6 +37,24 @@ test.describe("answers that the browser itself reports", () => {
     await page.getByLabel("Script", { exact: true }).fill("echo precious");
     await page.getByRole("button", { name: "Run it" }).click();
     await expect(page.getByText("does not begin with a dash")).toBeVisible();
+    await expect(page.getByLabel("Script", { exact: true })).toHaveValue("echo precious");
+  });
+
+  test("a form that is turned away at the door says why", async ({ page, millrace, repository }) => {
+    await signIn(page, millrace);
+    await page.goto(`${millrace.address}/new`);
+    // The browser has the form from then on.
+    await expect(page.locator("#run_at-note")).toContainText("In your time zone");
+    // As if the page were another site's.
+    await page.route("**/api/create_job*", async (route) => {
+      const headers = { ...route.request().headers(), "sec-fetch-site": "cross-site" };
+      await route.fulfill({ response: await route.fetch({ headers }) });
+    });
+    await page.getByLabel("Repository", { exact: true }).fill(repository);
+    await page.getByText("A script", { exact: true }).click();
+    await page.getByLabel("Script", { exact: true }).fill("echo precious");
+    await page.getByRole("button", { name: "Run it" }).click();
+    await expect(page.getByRole("alert")).toContainText("This request comes from another site");
     await expect(page.getByLabel("Script", { exact: true })).toHaveValue("echo precious");
   });
 

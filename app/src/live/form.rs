@@ -14,7 +14,10 @@ use web_sys::{
     UrlSearchParams,
 };
 
-use super::notice::{hide_notice, show_problem};
+use super::{
+    ask::refusal,
+    notice::{hide_notice, show_problem},
+};
 use crate::model::ApiError;
 
 /// Rings on the window when a form has done what it is for.
@@ -79,7 +82,7 @@ async fn post(form: &HtmlFormElement) -> Result<Answer, ApiError> {
     let answer = request.send().await.map_err(|_| ApiError::Unreachable)?;
     if !answer.ok() {
         let error = answer.text().await.map_err(|_| ApiError::Unreachable)?;
-        return Err(serde_json::from_str(&error).unwrap_or(ApiError::Internal));
+        return Err(refusal(&error));
     }
     let Some(next) = answer.headers().get("location") else {
         if let Some(field) = form.get_attribute("data-answer") {

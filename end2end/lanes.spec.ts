@@ -26,6 +26,27 @@ test("a lane is paused with a reason, everybody sees why, and it is resumed", as
   await expect(page.getByRole("heading", { name: /^Finished/ })).toBeVisible({ timeout: 15_000 });
 });
 
+test.describe("an answer that does not come", () => {
+  test.use({ expectedComplaint: /ERR_FAILED/ });
+
+  test("does not keep a job from saying why it waits", async ({ page, millrace, repository }) => {
+    const lane = (step: string, body = {}) =>
+      millrace.api(`/api/lanes/command/${step}`, { method: "POST", body: JSON.stringify(body) });
+    await lane("pause", { reason: "the disk is full" });
+    const id = await millrace.submit(repository, "true");
+    await signIn(page, millrace);
+    await page.goto(`${millrace.address}/jobs/${id}`);
+    await expect(page.getByText(/the disk is full/)).toBeVisible();
+
+    const failed = page.waitForEvent("requestfailed", (request) => request.url().endsWith(id));
+    await page.route(`**/api/jobs/${id}`, (route) => route.abort(), { times: 1 });
+    await failed;
+    await lane("pause", { reason: "the disk is replaced" });
+    await expect(page.getByText(/the disk is replaced/)).toBeVisible();
+    await lane("resume");
+  });
+});
+
 test("an open page of the lanes follows what happens", async ({ page, millrace, repository }) => {
   await signIn(page, millrace);
   await page.goto(`${millrace.address}/lanes`);

@@ -114,7 +114,9 @@ impl Shown {
     /// next attempt begins.
     pub fn refresh(self) {
         spawn_local(async move {
-            let Ok(detail) = ask(&format!("/api/jobs/{}", self.id())).await else { return };
+            let Ok(detail) = ask(&format!("/api/jobs/{}", self.id())).await else {
+                return self.refresh_later();
+            };
             let (Ok(job), Ok(AttemptsOf { attempts })) =
                 (serde_json::from_str::<Job>(&detail), serde_json::from_str(&detail))
             else {

@@ -27,7 +27,7 @@ test("a used link says what to do, and lets nobody in", async ({ page, millrace 
 });
 
 test.describe("answers that the browser itself reports", () => {
-  test.use({ expectedComplaint: /status of (403|404|422)/ });
+  test.use({ expectedComplaint: /status of (401|403|404|422)/ });
 
   test("a form with mistakes says which field, and keeps what was typed", async ({ page, millrace }) => {
     await signIn(page, millrace);
@@ -56,6 +56,38 @@ test.describe("answers that the browser itself reports", () => {
     await page.getByRole("button", { name: "Run it" }).click();
     await expect(page.getByRole("alert")).toContainText("This request comes from another site");
     await expect(page.getByLabel("Script", { exact: true })).toHaveValue("echo precious");
+  });
+
+  test("an open page whose session is over says so and leads to signing in", async ({ page, context, millrace }) => {
+    await signIn(page, millrace);
+    const mark = page.locator("#connection");
+    await expect(mark).toHaveAccessibleName(/^Live/);
+    await context.clearCookies();
+    // A stream that is open stays so for a while.
+    await context.setOffline(true);
+    await expect(mark).toHaveAccessibleName(/^Offline/);
+    await context.setOffline(false);
+    const notice = page.getByRole("alert");
+    await expect(notice).toContainText("Please sign in to go on.");
+    await expect(mark).toHaveAccessibleName(/^Not live/);
+    await notice.getByRole("link", { name: "Sign in" }).click();
+    await expect(page).toHaveURL(`${millrace.address}/sign-in`);
+  });
+
+  test("an open page of a job that somebody deletes says so", async ({ page, millrace, repository }) => {
+    const answer = await millrace.api("/api/jobs", {
+      method: "POST",
+      body: JSON.stringify({ kind: "command", repository, script: "true", run_at: Date.now() + 86_400_000 }),
+    });
+    const { id } = (await answer.json()) as { id: string };
+    await signIn(page, millrace);
+    await page.goto(`${millrace.address}/jobs/${id}`);
+    const mark = page.locator("#connection");
+    await expect(mark).toHaveAccessibleName(/^Live/);
+    await millrace.api(`/api/jobs/${id}`, { method: "DELETE" });
+    await expect(page.getByRole("alert")).toContainText(`There is no job ${id}`);
+    // The stream ends when the server looks after the job the next time.
+    await expect(mark).toHaveAccessibleName(/^Not live/, { timeout: 30_000 });
   });
 
   test("an unknown job and an unknown address are 404 pages with a way back", async ({ page, millrace }) => {

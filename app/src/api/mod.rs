@@ -40,5 +40,5 @@ pub use operations::{
 pub use output::first_steps;
 pub use output::{ReadTranscript, output, transcript};
 pub use schedules::{CreateSchedule, DeleteSchedule, create_schedule, delete_schedule, schedules};
-pub use session::{SignOut, me, sign_out};
+pub use session::{Me, SignOut, me, sign_out};
 pub use tokens::{CreateToken, DeleteToken, create_token, delete_token, tokens};

@@ -8,7 +8,7 @@ use server_fn::ServerFn;
 
 use super::{FrameQueue, LiveState, StreamEvent, Subscription, ask, subscribe};
 use crate::{
-    api::ReadBoard,
+    api::{Me, ReadBoard},
     model::{Board, Figures, Job, JobFilter, JobId, JobState, Lane, LastLine},
 };
 
@@ -209,6 +209,7 @@ pub fn follow_board(board: RwSignal<Board>, filter: RwSignal<JobFilter>, state: 
     });
     subscribe(
         || "/api/jobs/stream".to_owned(),
+        Me::url().to_owned(),
         &["job", "figures", "line", "deleted"],
         state,
         move |event| {

@@ -11,6 +11,8 @@ pub enum Connection {
     Reconnecting,
     /// The browser says that it has no network.
     Offline,
+    /// The server does not let this page have news any more; a notice says why.
+    Refused,
 }
 
 impl Connection {
@@ -20,6 +22,7 @@ impl Connection {
             Self::Live => "Live: changes appear as they happen",
             Self::Reconnecting => "Reconnecting: what you see may be a moment old",
             Self::Offline => "Offline: reconnects when the network is back",
+            Self::Refused => "Not live any more: what you see may be old",
         }
     }
 
@@ -29,6 +32,7 @@ impl Connection {
             Self::Live => "live",
             Self::Reconnecting => "reconnecting",
             Self::Offline => "offline",
+            Self::Refused => "refused",
         }
     }
 }

@@ -43,7 +43,7 @@ pub fn follow_job(
             format!("/api/jobs/{id}/stream?batch=1&attempt={attempt}&after={after}")
         }
     };
-    subscribe(address, &["status", "output", "done"], state, move |event| {
+    subscribe(address, format!("/api/jobs/{id}"), &["status", "output", "done"], state, move |event| {
         let StreamEvent::Message { name, data } = event else {
             return ControlFlow::Continue(());
         };

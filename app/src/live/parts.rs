@@ -4,10 +4,12 @@
 use std::{ops::ControlFlow, time::Duration};
 
 use leptos::{prelude::*, task::spawn_local};
+use server_fn::ServerFn;
 use wasm_bindgen::JsCast;
 use web_sys::{Document, DomParser, Element, SupportedType};
 
 use super::{LiveState, StreamEvent, Subscription, ask, form::POSTED, subscribe};
+use crate::api::Me;
 
 /// A burst of changes is shown once, this long after its first.
 const GENTLY: Duration = Duration::from_millis(1500);
@@ -31,7 +33,8 @@ pub fn follow_parts(state: LiveState) -> Subscription {
         renew();
         ControlFlow::Continue(())
     };
-    subscribe(|| "/api/jobs/stream".to_owned(), &["job", "lane", "deleted", "figures"], state, read)
+    let events = &["job", "lane", "deleted", "figures"];
+    subscribe(|| "/api/jobs/stream".to_owned(), Me::url().to_owned(), events, state, read)
 }
 
 /// Renews them when a form of the page was posted.

@@ -7,11 +7,13 @@ use leptos::{
     ev,
     leptos_dom::helpers::{TimeoutHandle, WindowListenerHandle},
     prelude::*,
+    task::spawn_local,
 };
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource, MessageEvent, VisibilityState};
 
-use super::{Connection, LiveState, connection::Reporter};
+use super::{Connection, LiveState, ask, connection::Reporter, show_problem};
+use crate::model::ApiError;
 
 /// What a reader of a stream gets.
 pub enum StreamEvent<'a> {
@@ -33,6 +35,7 @@ pub struct Subscription {
 
 struct Stream {
     address: Box<dyn Fn() -> String>,
+    door: String,
     events: &'static [&'static str],
     read: Box<Reader>,
     state: Reporter,
@@ -55,15 +58,18 @@ impl Drop for Source {
 }
 
 /// Reads the stream at `address`, which is asked again for each connection so that it can name the cursor. `read` gets the
-/// named events until it breaks; the connection then stays closed.
+/// named events until it breaks; the connection then stays closed. `door` is an address that is refused to whoever the stream
+/// is refused to, and says why: an event source does not.
 pub fn subscribe(
     address: impl Fn() -> String + 'static,
+    door: String,
     events: &'static [&'static str],
     state: LiveState,
     read: impl Fn(StreamEvent<'_>) -> ControlFlow<()> + 'static,
 ) -> Subscription {
     let stream = Rc::new(Stream {
         address: Box::new(address),
+        door,
         events,
         read: Box::new(read),
         state: state.claim(),
@@ -155,6 +161,21 @@ impl Stream {
             Duration::from_secs(1 << failures.min(3)),
         );
         *self.retry.borrow_mut() = handle.ok();
+        // Once is a server that restarts, or a stream that was open long enough.
+        if failures > 0 {
+            self.end_if_refused();
+        }
+    }
+
+    /// Ends where trying again is no use: the session is over, or what the page shows is gone.
+    fn end_if_refused(self: &Rc<Self>) {
+        let stream = Rc::clone(self);
+        spawn_local(async move {
+            if let Err(error @ (ApiError::SignIn | ApiError::NotFound(_))) = ask(&stream.door).await {
+                show_problem(&error);
+                stream.end(Connection::Refused);
+            }
+        });
     }
 
     fn reopen_if_visible(self: &Rc<Self>) {

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::{Loaded, first_window};
 use crate::{
     components::log_view::{Log, Start},
-    live::{JobEvent, LiveState, POSTED, ask, follow_job, renew_parts, show_message},
-    model::{Attempt, Job, JobId, JobState, OutputPage, Window},
+    live::{JobEvent, LiveState, POSTED, ask, follow_job, renew_parts, show_message, show_problem},
+    model::{ApiError, Attempt, Job, JobId, JobState, OutputPage, Window},
 };
 
 /// While a job waits, it is asked for this often: for why, and whether it begins.
@@ -114,8 +114,11 @@ impl Shown {
     /// next attempt begins.
     pub fn refresh(self) {
         spawn_local(async move {
-            let Ok(detail) = ask(&format!("/api/jobs/{}", self.id())).await else {
-                return self.refresh_later();
+            let detail = match ask(&format!("/api/jobs/{}", self.id())).await {
+                Ok(detail) => detail,
+                // Asking again is no use.
+                Err(error @ (ApiError::SignIn | ApiError::NotFound(_))) => return show_problem(&error),
+                Err(_) => return self.refresh_later(),
             };
             let (Ok(job), Ok(AttemptsOf { attempts })) =
                 (serde_json::from_str::<Job>(&detail), serde_json::from_str(&detail))

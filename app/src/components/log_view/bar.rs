@@ -25,6 +25,7 @@ pub fn bar(bar: Bar, about: impl IntoView, tools: impl IntoView) -> impl IntoVie
         (false, _) => ("ended", "Ended"),
         (true, Connection::Live) => ("live", "Live"),
         (true, Connection::Offline) => ("offline", "Offline"),
+        (true, Connection::Refused) => ("offline", "Not live"),
         (true, Connection::Reconnecting | Connection::None) => ("reconnecting", "Connecting"),
     };
     let full_screen = move |_| {

@@ -9,11 +9,17 @@ use leptos::{
 use wasm_bindgen::JsCast;
 use web_sys::Element;
 
-use super::palette::palette;
-use crate::live::{hide_notice, load, renew_after_forms, take_over_forms};
+use super::{Given, palette::palette};
+use crate::{
+    live::{hide_notice, load, renew_after_forms, take_over_forms},
+    model::Role,
+};
 
 /// A year, in seconds.
 const COOKIE_AGE: u32 = 31_536_000;
+
+/// The page that the key L opens.
+const LANES: &str = "/lanes";
 
 /// What is shown over the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,20 +59,22 @@ const KEYS: [Keys; 2] = [
     ),
 ];
 
+/// `role` is that of the person whose page it is.
 #[island]
-pub fn Overlays() -> impl IntoView {
+pub fn Overlays(role: Given<Role>) -> impl IntoView {
+    let Given(role) = role;
     let overlay = RwSignal::new(None);
     Effect::new(move |_| {
         // For as long as the page is there.
-        window_event_listener(leptos::ev::keydown, move |event| on_key(overlay, &event));
+        window_event_listener(leptos::ev::keydown, move |event| on_key(overlay, role, &event));
         window_event_listener(leptos::ev::click, move |event| on_click(overlay, &event));
         take_over_forms();
         renew_after_forms();
         name_keys();
     });
     view! {
-        {palette(overlay)}
-        {shortcuts(overlay)}
+        {palette(overlay, role)}
+        {shortcuts(overlay, role)}
     }
 }
 
@@ -81,7 +89,7 @@ fn name_keys() {
     }
 }
 
-fn on_key(overlay: RwSignal<Option<Overlay>>, event: &KeyboardEvent) {
+fn on_key(overlay: RwSignal<Option<Overlay>>, role: Role, event: &KeyboardEvent) {
     let key = event.key().to_lowercase();
     if key == "k" && (event.ctrl_key() || event.meta_key()) {
         event.prevent_default();
@@ -91,7 +99,7 @@ fn on_key(overlay: RwSignal<Option<Overlay>>, event: &KeyboardEvent) {
             "?" => overlay.set(Some(Overlay::Shortcuts)),
             "b" => go_to("/"),
             "n" => go_to("/new"),
-            "l" => go_to("/lanes"),
+            "l" if role.may_open(LANES) => go_to(LANES),
             "escape" => close_menus(None),
             _ => return,
         }
@@ -217,7 +225,7 @@ pub fn is_backdrop(event: &MouseEvent) -> bool {
     target_of(event).is_some_and(|target| target.tag_name() == "DIALOG")
 }
 
-fn shortcuts(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
+fn shortcuts(overlay: RwSignal<Option<Overlay>>, role: Role) -> impl IntoView {
     let dialog = NodeRef::new();
     show_while(dialog, overlay, Overlay::Shortcuts);
     let groups = KEYS
@@ -225,6 +233,7 @@ fn shortcuts(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
         .map(|(title, keys)| {
             let rows = keys
                 .iter()
+                .filter(|(key, _)| *key != "L" || role.may_open(LANES))
                 .map(|(key, what)| view! { <div><dt>{*what}</dt><dd><kbd>{*key}</kbd></dd></div> })
                 .collect_view();
             view! { <h3>{*title}</h3><dl>{rows}</dl> }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::ReadBoard,
     live::ask,
-    model::{Board, Job, JobFilter, JobId},
+    model::{Board, Job, JobFilter, JobId, Role},
 };
 
 /// How many jobs are offered at once.
@@ -55,17 +55,24 @@ impl Offer {
             Self::JobById(id) => format!("Go to job {id}"),
         }
     }
+
+    fn is_for(&self, role: Role) -> bool {
+        match self {
+            Self::Page { address, .. } => role.may_open(address),
+            _ => true,
+        }
+    }
 }
 
-/// What is offered for what was typed: commands whose label holds it, then jobs by title, repository or id.
-fn offers(typed: &str, jobs: &[Job]) -> Vec<Offer> {
+/// What is offered to such a person for what was typed: commands whose label holds it, then jobs by title, repository or id.
+fn offers(typed: &str, jobs: &[Job], role: Role) -> Vec<Offer> {
     let typed = typed.trim().to_lowercase();
     let filter = JobFilter { q: Some(typed.clone()), ..JobFilter::default() };
     let by_id = |job: &Job| typed.len() >= 4 && job.id.to_string().contains(&typed);
     let mut offers: Vec<_> = PAGES
         .into_iter()
         .chain([Offer::Theme, Offer::Shortcuts])
-        .filter(|offer| offer.label().to_lowercase().contains(&typed))
+        .filter(|offer| offer.is_for(role) && offer.label().to_lowercase().contains(&typed))
         .collect();
     let known = jobs.iter().filter(|job| filter.admits(job) || by_id(job)).take(JOBS_OFFERED);
     offers.extend(known.map(|job| Offer::Job(Box::new(job.clone()))));
@@ -87,9 +94,9 @@ struct Search {
 }
 
 impl Search {
-    fn new(overlay: RwSignal<Option<Overlay>>) -> Self {
+    fn new(overlay: RwSignal<Option<Overlay>>, role: Role) -> Self {
         let (typed, jobs) = (RwSignal::new(String::new()), RwSignal::new(Vec::new()));
-        let offered = Memo::new(move |_| jobs.with(|jobs| offers(&typed.read(), jobs)));
+        let offered = Memo::new(move |_| jobs.with(|jobs| offers(&typed.read(), jobs, role)));
         Self { overlay, typed, jobs, offered, chosen: RwSignal::new(0) }
     }
 
@@ -136,9 +143,9 @@ impl Search {
     }
 }
 
-pub fn palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
+pub fn palette(overlay: RwSignal<Option<Overlay>>, role: Role) -> impl IntoView {
     let (dialog, input) = (NodeRef::new(), NodeRef::<html::Input>::new());
-    let search = Search::new(overlay);
+    let search = Search::new(overlay, role);
     show_while(dialog, overlay, Overlay::Palette);
     Effect::new(move |_| {
         if overlay.get() == Some(Overlay::Palette) {
@@ -236,28 +243,35 @@ mod tests {
     #[test]
     fn nothing_typed_offers_every_command_and_the_newest_jobs() {
         let jobs: Vec<_> = (0..20).map(sample::job).collect();
-        let offers = offers("", &jobs);
+        let offers = offers("", &jobs, Role::Owner);
         assert_eq!(offers.len(), PAGES.len() + 2 + JOBS_OFFERED);
         assert_eq!(offers[0], PAGES[0]);
     }
 
     #[test]
+    fn pages_for_owners_are_offered_to_owners_alone() {
+        assert_eq!(offers("lane", &[], Role::Owner).len(), 3);
+        assert!(offers("lane", &[], Role::Member).is_empty());
+        assert!(offers("github", &[], Role::Member).is_empty());
+    }
+
+    #[test]
     fn a_job_is_found_by_its_words_and_by_its_id() {
         let jobs = [sample::job(0xabcd), sample::job(2)];
-        assert_eq!(offers("cargo project", &jobs).len(), 2);
-        assert_eq!(offers("abcd", &jobs), [Offer::Job(Box::new(jobs[0].clone()))]);
+        assert_eq!(offers("cargo project", &jobs, Role::Member).len(), 2);
+        assert_eq!(offers("abcd", &jobs, Role::Member), [Offer::Job(Box::new(jobs[0].clone()))]);
     }
 
     #[test]
     fn a_whole_id_that_is_not_loaded_can_be_gone_to() {
         let id = sample::job(7).id.to_string();
-        assert_eq!(offers(&id, &[]), [Offer::JobById(id.clone())]);
+        assert_eq!(offers(&id, &[], Role::Member), [Offer::JobById(id.clone())]);
     }
 
     #[test]
     fn the_end_of_an_id_leads_to_a_job_that_is_not_loaded() {
         let jobs = [sample::job(0xabcd)];
-        assert_eq!(offers(" 00C0FFEE ", &jobs), [Offer::JobById("00c0ffee".to_owned())]);
-        assert_eq!(offers(&jobs[0].id.short(), &jobs), [Offer::Job(Box::new(jobs[0].clone()))]);
+        assert_eq!(offers(" 00C0FFEE ", &jobs, Role::Member), [Offer::JobById("00c0ffee".to_owned())]);
+        assert_eq!(offers(&jobs[0].id.short(), &jobs, Role::Member), [Offer::Job(Box::new(jobs[0].clone()))]);
     }
 }

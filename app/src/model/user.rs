@@ -14,6 +14,13 @@ text_enum! {
     }
 }
 
+impl Role {
+    /// Whether a page of ours is for such people, and so worth a link: the lanes and the deliveries are for owners.
+    pub fn may_open(self, page: &str) -> bool {
+        self == Self::Owner || !["/lanes", "/deliveries"].iter().any(|owners| page.starts_with(owners))
+    }
+}
+
 /// Somebody who signed in, or in whose name a token acts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {

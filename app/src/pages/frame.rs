@@ -7,9 +7,9 @@ use server_fn::ServerFn;
 use super::refusal::general_refusal;
 use crate::{
     api::{self, SignOut},
-    components::{Mark, Overlays, Shape, icon},
+    components::{Given, Mark, Overlays, Shape, icon},
     live::{NOTICE, NOTICE_LINK, NOTICE_TEXT},
-    model::{ApiError, Person},
+    model::{ApiError, Person, Role},
 };
 
 #[component]
@@ -19,36 +19,55 @@ pub fn Frame(children: Children) -> impl IntoView {
     let bottom_path = path.clone();
     view! {
         <a class="skip-link" href="#main">"Skip to content"</a>
-        {framed.then(move || view! { <TopBar path /> })}
+        {framed.then(move || view! {
+            <Suspense>
+                {Suspend::new(async move {
+                    let me = api::me().await.ok();
+                    view! { <TopBar path me /> }
+                })}
+            </Suspense>
+        })}
         <main id="main" tabindex="-1">{children()}</main>
-        {framed.then(move || view! { <BottomBar path=bottom_path /><Notice /><Overlays /> })}
+        {framed.then(move || view! {
+            <Suspense>
+                {Suspend::new(async move {
+                    let role = role_of(api::me().await.ok().as_ref());
+                    view! { <BottomBar path=bottom_path role /><Overlays role=Given(role) /> }
+                })}
+            </Suspense>
+            <Notice />
+        })}
     }
 }
 
+/// What this person may open; of somebody who is not known, what everybody may.
+fn role_of(person: Option<&Person>) -> Role {
+    person.map_or(Role::Member, |person| person.role)
+}
+
 #[component]
-fn TopBar(path: String) -> impl IntoView {
+fn TopBar(path: String, me: Option<Person>) -> impl IntoView {
+    let role = role_of(me.as_ref());
     view! {
         <header class="top-bar">
             <a class="brand" href="/"><Mark /><span>"Millrace"</span></a>
-            <nav class="top-nav" aria-label="Pages"><NavLinks path /></nav>
+            <nav class="top-nav" aria-label="Pages"><NavLinks path role /></nav>
             <button class="search-button" type="button" data-opens="palette">
                 {icon(Shape::Search)}
                 <span>"Search or go to"</span>
                 <kbd>"Ctrl K"</kbd>
             </button>
             <ConnectionDrop />
-            <Suspense>
-                {Suspend::new(async { api::me().await.ok().map(|person| view! { <PersonMenu person /> }) })}
-            </Suspense>
+            {me.map(|person| view! { <PersonMenu person /> })}
         </header>
     }
 }
 
 #[component]
-fn BottomBar(path: String) -> impl IntoView {
+fn BottomBar(path: String, role: Role) -> impl IntoView {
     view! {
         <nav class="bottom-bar" aria-label="Pages">
-            <NavLinks path />
+            <NavLinks path role />
             <button type="button" data-opens="palette">
                 {icon(Shape::Search)}
                 "Search"
@@ -58,7 +77,7 @@ fn BottomBar(path: String) -> impl IntoView {
 }
 
 #[component]
-fn NavLinks(path: String) -> impl IntoView {
+fn NavLinks(path: String, role: Role) -> impl IntoView {
     [
         ("/", Shape::Board, "Board"),
         ("/new", Shape::Plus, "New job"),
@@ -66,6 +85,8 @@ fn NavLinks(path: String) -> impl IntoView {
         ("/deliveries", Shape::Inbox, "Deliveries"),
         ("/settings", Shape::Sliders, "Settings"),
     ]
+    .into_iter()
+    .filter(|(href, ..)| role.may_open(href))
     .map(|(href, shape, label)| {
         view! {
             <a href=href aria-current=(path == href).then_some("page")>
@@ -74,7 +95,6 @@ fn NavLinks(path: String) -> impl IntoView {
             </a>
         }
     })
-    .into_iter()
     .collect_view()
 }
 

@@ -1,6 +1,6 @@
 //! Pages and files as a browser gets them.
 
-use app::model::JobId;
+use app::model::{JobId, Role};
 use reqwest::{Response, header::ACCEPT_ENCODING};
 use serde_json::Value;
 
@@ -67,6 +67,20 @@ async fn every_page_is_rendered_for_whoever_is_signed_in() {
         let page = html(browser.get(&path).await, 200).await;
         if let Some(at) = page.find("<b>marked</b>") {
             panic!("what a job prints is text: {path}: {}", &page[at.saturating_sub(100)..at + 100]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn members_are_not_led_to_the_pages_of_owners() {
+    let app = App::start().await;
+    app.person("member", Role::Member).await;
+
+    for (login, is_owner) in [("owner", true), ("member", false)] {
+        let page = html(Browser::signed_in(&app, login).await.get("/").await, 200).await;
+        assert!(page.contains("href=\"/settings\""), "{page}");
+        for path in ["/lanes", "/deliveries"] {
+            assert_eq!(page.contains(&format!("href=\"{path}\"")), is_owner, "{path} for {login}");
         }
     }
 }

@@ -37,6 +37,10 @@ test.describe("answers that the browser itself reports", () => {
     await page.getByLabel("Script", { exact: true }).fill("echo precious");
     await page.getByRole("button", { name: "Run it" }).click();
     await expect(page.getByText("does not begin with a dash")).toBeVisible();
+    const field = page.getByLabel("Repository", { exact: true });
+    await expect(field).toHaveAttribute("aria-invalid", "true");
+    await expect(field).toHaveAccessibleDescription(/does not begin with a dash/);
+    await expect(page.getByRole("radiogroup", { name: "What runs" })).not.toHaveAttribute("aria-invalid");
     await expect(page.getByLabel("Script", { exact: true })).toHaveValue("echo precious");
   });
 

@@ -36,12 +36,16 @@ test.describe("answers that the browser itself reports", () => {
     await page.getByLabel("Script", { exact: true }).fill("echo night");
     await page.getByRole("button", { name: "Make schedule" }).click();
     await expect(page.locator(".field[data-wrong]")).toHaveCount(1);
+    const when = page.getByLabel("When", { exact: true });
+    await expect(when).toHaveAttribute("aria-invalid", "true");
+    await expect(when).toHaveAccessibleDescription(await page.locator(".field[data-wrong] .field-note").innerText());
     await expect(page.getByLabel("Script", { exact: true })).toHaveValue("echo night");
 
-    await page.getByLabel("When", { exact: true }).fill("0 3 * * *");
+    await when.fill("0 3 * * *");
     await page.getByRole("button", { name: "Make schedule" }).click();
     const row = page.getByRole("listitem").filter({ hasText: "Nightly build" });
     await expect(row.getByText(/Next in/)).toBeVisible();
+    await expect(page.locator("[aria-invalid]")).toHaveCount(0);
     await row.locator("summary").click();
     await row.getByRole("button", { name: "Delete this schedule" }).click();
     await expect(row).toHaveCount(0);

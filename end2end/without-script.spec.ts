@@ -96,5 +96,6 @@ test("a form with mistakes keeps what was typed", async ({ page, millrace }) => 
   await page.getByLabel("Script", { exact: true }).fill("echo precious");
   await page.getByRole("button", { name: "Run it" }).click();
   await expect(page.getByText(/The address of a repository has no spaces/)).toBeVisible();
+  await expect(page.getByLabel("Repository", { exact: true })).toHaveAttribute("aria-invalid", "true");
   await expect(page.getByLabel("Script", { exact: true })).toHaveValue("echo precious");
 });

@@ -143,6 +143,9 @@ fn show_refusal(form: &HtmlFormElement, error: &ApiError) {
     {
         note.set_text_content(Some(message));
         set(&of, "data-wrong", "");
+        for input in find(&of, "[aria-describedby]") {
+            set(&input, "aria-invalid", "true");
+        }
         return;
     }
     show_problem(error);
@@ -152,6 +155,9 @@ fn clear_refusal(form: &HtmlFormElement) {
     hide_notice();
     for field in find(form, ".field[data-wrong]") {
         unset(&field, "data-wrong");
+        for input in find(&field, "[aria-invalid]") {
+            unset(&input, "aria-invalid");
+        }
         for note in find(&field, "[data-note]") {
             note.set_text_content(note.get_attribute("data-hint").as_deref());
         }

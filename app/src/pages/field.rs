@@ -1,6 +1,9 @@
 //! A labelled field of a form.
 
-use leptos::prelude::*;
+use leptos::{
+    attr::{aria_describedby, aria_invalid},
+    prelude::*,
+};
 
 use crate::model::ApiError;
 
@@ -23,23 +26,51 @@ impl Label {
     }
 }
 
-/// A field with its hint, and in the hint's place what was wrong with it. An input is described by `{its id}-note`.
+/// A field with its hint, and in the hint's place what was wrong with it.
 pub fn field<Input: IntoView>(
     label: Label,
     refusal: Option<&ApiError>,
     input: Input,
 ) -> impl IntoView + use<Input> {
+    let heading = view! { <label for=label.input.clone()>{label.text}</label> };
+    with_note(label, refusal, heading, input)
+}
+
+/// A field that is a choice: `choices` are radio buttons, each with a label of its own, and the field's names all of them.
+pub fn choice_field<Choices: IntoView>(
+    label: Label,
+    refusal: Option<&ApiError>,
+    choices: Choices,
+) -> impl IntoView + use<Choices> {
+    let (group, name) = (label.input.clone(), format!("{}-label", label.input));
+    let heading = view! { <span class="field-label" id=name.clone()>{label.text}</span> };
+    let choices = view! {
+        <div class="choices" id=group role="radiogroup" aria-labelledby=name>{choices}</div>
+    };
+    with_note(label, refusal, heading, choices)
+}
+
+/// The note describes the input, whose id it has with `-note` behind.
+fn with_note<Heading: IntoView, Input: IntoView>(
+    label: Label,
+    refusal: Option<&ApiError>,
+    heading: Heading,
+    input: Input,
+) -> impl IntoView + use<Heading, Input> {
     let problem = match refusal {
         Some(ApiError::Invalid { field, message }) if field == label.name => Some(message.clone()),
         _ => None,
     };
-    let wrong = problem.is_some().then_some("");
+    let is_wrong = problem.is_some();
+    let note = format!("{}-note", label.input);
+    let input =
+        input.add_any_attr((aria_describedby(note.clone()), aria_invalid(is_wrong.then_some("true"))));
     view! {
-        <div class="field" data-wrong=wrong>
-            <label for=label.input.clone()>{label.text}</label>
+        <div class="field" data-wrong=is_wrong.then_some("")>
+            {heading}
             {input}
             <p
-                id=format!("{}-note", label.input)
+                id=note
                 class="field-note"
                 aria-live="polite"
                 data-note=label.name
@@ -49,5 +80,40 @@ pub fn field<Input: IntoView>(
                 {problem.unwrap_or_else(|| label.hint.to_owned())}
             </p>
         </div>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_is_described_by_its_note_and_says_whether_it_is_wrong() {
+        let html = |refusal: Option<&ApiError>| {
+            let input = view! { <input id="ref" name="job[ref]" /> };
+            field(Label::new("ref", "Branch", "Empty for the default one."), refusal, input).to_html()
+        };
+
+        let right = html(Some(&ApiError::invalid("script", "is empty")));
+        assert!(
+            right.contains("aria-describedby=\"ref-note\"") && right.contains("id=\"ref-note\""),
+            "{right}"
+        );
+        assert!(!right.contains("aria-invalid") && !right.contains("data-wrong"), "{right}");
+
+        let wrong = html(Some(&ApiError::invalid("ref", "has a space")));
+        assert!(wrong.contains("aria-invalid=\"true\"") && wrong.contains("data-wrong"), "{wrong}");
+        assert!(wrong.contains("has a space") && !wrong.contains(">Empty"), "{wrong}");
+    }
+
+    #[test]
+    fn a_choice_has_its_name_from_the_text_above_it() {
+        let choices = view! { <label><input type="radio" name="job[kind]" /><span>"A script"</span></label> };
+        let html = choice_field(Label::new("kind", "What runs", ""), None, choices).to_html();
+        assert!(
+            html.contains("id=\"kind-label\"") && html.contains("aria-labelledby=\"kind-label\""),
+            "{html}"
+        );
+        assert!(html.contains("aria-describedby=\"kind-note\"") && !html.contains("<label for"), "{html}");
     }
 }

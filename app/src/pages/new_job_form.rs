@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use server_fn::ServerFn;
 
-use super::field::{Label, field};
+use super::field::{Label, choice_field, field};
 use crate::{
     api::CreateJob,
     components::{Shape, icon, time::form_time},
@@ -30,7 +30,7 @@ pub fn NewJobForm(
     view! {
         <form class="form" method="post" action=CreateJob::url() data-live="">
             <input type="hidden" name="job[parent]" value=draft.parent />
-            {field(Label::new("kind", "What runs", ""), refusal, kind_choice(kind))}
+            {choice_field(Label::new("kind", "What runs", ""), refusal, kind_choices(kind))}
             {field(repository, refusal, view! {
                 <input
                     id="repository"
@@ -41,7 +41,6 @@ pub fn NewJobForm(
                     autocomplete="off"
                     autocapitalize="none"
                     spellcheck="false"
-                    aria-describedby="repository-note"
                     required
                 />
             })}
@@ -57,12 +56,11 @@ pub fn NewJobForm(
                     autocomplete="off"
                     autocapitalize="none"
                     spellcheck="false"
-                    aria-describedby="ref-note"
                 />
             })}
             {for_agents(agents, draft.agent, draft.model, draft.prompt, refusal)}
             {for_commands(draft.script, refusal)}
-            {field(Label::new("priority", "Priority", ""), refusal, priority_choice(priority))}
+            {choice_field(Label::new("priority", "Priority", ""), refusal, priority_choices(priority))}
             {more(draft.max_attempts, draft.run_at, refusal)}
             <footer class="form-foot">
                 <a class="button" href="/">"Back"</a>
@@ -103,14 +101,13 @@ fn for_agents(
                     name="job[prompt]"
                     rows="8"
                     placeholder="Fix the flaky test in tests/login.rs and say why it was flaky."
-                    aria-describedby="prompt-note"
                 >
                     {prompt}
                 </textarea>
             })}
             <div class="field-row">
                 {field(Label::new("agent", "Agent", hint), refusal, view! {
-                    <select id="agent" name="job[agent]" aria-describedby="agent-note">{options.collect_view()}</select>
+                    <select id="agent" name="job[agent]">{options.collect_view()}</select>
                 })}
                 {field(model_label, refusal, view! {
                     <input
@@ -120,7 +117,6 @@ fn for_agents(
                         autocomplete="off"
                         autocapitalize="none"
                         spellcheck="false"
-                        aria-describedby="model-note"
                     />
                 })}
             </div>
@@ -153,7 +149,6 @@ fn for_commands(script: Option<String>, refusal: Option<&ApiError>) -> impl Into
                     placeholder="cargo test"
                     autocapitalize="none"
                     spellcheck="false"
-                    aria-describedby="script-note"
                 >
                     {script}
                 </textarea>
@@ -162,7 +157,7 @@ fn for_commands(script: Option<String>, refusal: Option<&ApiError>) -> impl Into
     }
 }
 
-fn kind_choice(kind: Kind) -> impl IntoView {
+fn kind_choices(kind: Kind) -> impl IntoView {
     let choices = Kind::ALL.iter().map(|choice| {
         let text = match choice {
             Kind::Agent => "An agent",
@@ -181,7 +176,7 @@ fn kind_choice(kind: Kind) -> impl IntoView {
             </label>
         }
     });
-    view! { <div class="choices" id="kind" role="radiogroup" aria-label="What runs">{choices.collect_view()}</div> }
+    choices.collect_view()
 }
 
 /// What most jobs leave as it is. Open when something in it was chosen, or was wrong.
@@ -209,7 +204,6 @@ fn more(attempts: Option<u32>, run_at: Option<i64>, refusal: Option<&ApiError>) 
                         min="1"
                         max=MOST_ATTEMPTS
                         value=attempts
-                        aria-describedby="max_attempts-note"
                     />
                 })}
                 {field(start_label, refusal, view! {
@@ -218,7 +212,6 @@ fn more(attempts: Option<u32>, run_at: Option<i64>, refusal: Option<&ApiError>) 
                         name="start"
                         type="datetime-local"
                         value=run_at.map(|at| form_time(Timestamp(at)))
-                        aria-describedby="run_at-note"
                     />
                 })}
             </div>
@@ -226,7 +219,7 @@ fn more(attempts: Option<u32>, run_at: Option<i64>, refusal: Option<&ApiError>) 
     }
 }
 
-fn priority_choice(priority: Priority) -> impl IntoView {
+fn priority_choices(priority: Priority) -> impl IntoView {
     let choices = Priority::ALL.iter().map(|choice| {
         view! {
             <label>
@@ -235,5 +228,5 @@ fn priority_choice(priority: Priority) -> impl IntoView {
             </label>
         }
     });
-    view! { <div class="choices" id="priority" role="radiogroup" aria-label="Priority">{choices.collect_view()}</div> }
+    choices.collect_view()
 }

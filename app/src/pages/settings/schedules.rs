@@ -7,7 +7,7 @@ use crate::{
     api::{CreateSchedule, DeleteSchedule},
     components::{Shape, icon, time::moment, words::repository_name},
     model::{AgentStatus, JobId, Schedule, Timestamp},
-    pages::field::{Label, field},
+    pages::field::{Label, choice_field, field},
 };
 
 pub fn schedules(
@@ -109,11 +109,9 @@ fn make(repositories: Vec<String>, agents: Vec<AgentStatus>) -> impl IntoView {
                 {field(label("job.ref", "schedule-ref", "Branch, tag or commit", "Empty for the default branch."), None, view! {
                     <input id="schedule-ref" name="schedule[job][ref]" placeholder="main" autocomplete="off" spellcheck="false" />
                 })}
-                {field(label("job.kind", "schedule-kind", "What runs", ""), None, view! {
-                    <div class="choices" id="schedule-kind" role="radiogroup" aria-label="What runs">
-                        <label><input type="radio" name="schedule[job][kind]" value="command" checked /><span>"A script"</span></label>
-                        <label><input type="radio" name="schedule[job][kind]" value="agent" /><span>"An agent"</span></label>
-                    </div>
+                {choice_field(label("job.kind", "schedule-kind", "What runs", ""), None, view! {
+                    <label><input type="radio" name="schedule[job][kind]" value="command" checked /><span>"A script"</span></label>
+                    <label><input type="radio" name="schedule[job][kind]" value="agent" /><span>"An agent"</span></label>
                 })}
                 <div class="for-kind sm:col-span-2" data-kind="command">
                     {field(label("job.script", "schedule-script", "Script", ""), None, view! {

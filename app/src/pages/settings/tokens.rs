@@ -59,7 +59,7 @@ fn make() -> impl IntoView {
     view! {
         <form class="setting-form" method="post" action=CreateToken::url() data-live="" data-answer="token">
             {field(Label { input: "token-name".to_owned(), ..Label::new("name", "New token", "What it is for.") }, None, view! {
-                <input id="token-name" name="name" maxlength="100" autocomplete="off" required aria-describedby="token-name-note" />
+                <input id="token-name" name="name" maxlength="100" autocomplete="off" required />
             })}
             <button class="button" data-kind="primary" type="submit" disabled>{icon(Shape::Plus)} "Make token"</button>
             <noscript>

@@ -99,3 +99,19 @@ test("a form with mistakes keeps what was typed", async ({ page, millrace }) => 
   await expect(page.getByLabel("Repository", { exact: true })).toHaveAttribute("aria-invalid", "true");
   await expect(page.getByLabel("Script", { exact: true })).toHaveValue("echo precious");
 });
+
+test("a schedule with mistakes keeps what was typed", async ({ page, millrace }) => {
+  await signIn(page, millrace);
+  await page.goto(`${millrace.address}/settings`);
+  await page.getByText("New schedule").click();
+  await page.getByLabel("Name", { exact: true }).fill("Nightly build");
+  await page.getByLabel("When", { exact: true }).fill("at night");
+  await page.getByLabel("Repository", { exact: true }).fill("/srv/orchard");
+  await page.getByText("An agent", { exact: true }).click();
+  await page.getByLabel("Prompt", { exact: true }).fill("Look around");
+  await page.getByRole("button", { name: "Make schedule" }).click();
+  await expect(page.getByLabel("When", { exact: true })).toHaveAttribute("aria-invalid", "true");
+  await expect(page.getByLabel("Name", { exact: true })).toHaveValue("Nightly build");
+  await expect(page.getByLabel("Prompt", { exact: true })).toHaveValue("Look around");
+  await expect(page.getByRole("alert")).toHaveCount(0);
+});

@@ -174,7 +174,8 @@ pub(crate) fn refuse<Function: ServerFn>(error: &ApiError, page: &str) {
     }
     let url = ServerFnUrlError::new(Function::PATH, error.clone()).to_url(&format!("http://localhost{page}"));
     if let Ok(url) = url {
-        redirect(&format!("{}?{}", url.path(), url.query().unwrap_or_default()));
+        let place = url.fragment().map(|place| format!("#{place}")).unwrap_or_default();
+        redirect(&format!("{}?{}{place}", url.path(), url.query().unwrap_or_default()));
     }
 }
 

@@ -13,8 +13,11 @@ pub async fn schedules() -> Result<Vec<Schedule>, ApiError> {
 #[server]
 pub async fn create_schedule(schedule: NewSchedule) -> Result<Schedule, ApiError> {
     let (backend, person) = crate::backend::caller().await?;
-    let made = backend.create_schedule(&person, schedule).await;
-    crate::backend::answer_form::<CreateSchedule, _>(&made, crate::backend::SETTINGS);
+    let made = backend.create_schedule(&person, schedule.clone()).await;
+    match &made {
+        Ok(_) => crate::backend::answer_form::<CreateSchedule, _>(&made, crate::backend::SETTINGS),
+        Err(error) => crate::backend::refuse::<CreateSchedule>(error, &schedule.address()),
+    }
     made
 }
 

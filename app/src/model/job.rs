@@ -196,14 +196,16 @@ pub struct NewJob {
 }
 
 impl NewJob {
-    /// A script or prompt that is longer than this is left out of [`address`](Self::address): servers and proxies bound an
-    /// address.
+    /// A script or prompt that is longer than this is left out of an address: servers and proxies bound it.
     const LONGEST_TEXT: usize = 16 * 1024;
+
+    /// A text if an address can hold it.
+    pub(super) fn short(text: Option<&str>) -> Option<&str> {
+        text.filter(|text| text.len() <= Self::LONGEST_TEXT)
+    }
 
     /// The page where this job can be changed and asked for.
     pub fn address(&self) -> String {
-        let short = |text: &Option<String>| text.clone().filter(|text| text.len() <= Self::LONGEST_TEXT);
-        let (script, prompt) = (short(&self.script), short(&self.prompt));
         let (attempts, run_at) =
             (self.max_attempts.map(|n| n.to_string()), self.run_at.map(|at| at.to_string()));
         address(
@@ -212,8 +214,8 @@ impl NewJob {
                 ("kind", Some(self.kind.as_str())),
                 ("repository", Some(self.repository.as_str())),
                 ("ref", self.git_ref.as_deref()),
-                ("script", script.as_deref()),
-                ("prompt", prompt.as_deref()),
+                ("script", Self::short(self.script.as_deref())),
+                ("prompt", Self::short(self.prompt.as_deref())),
                 ("parent", self.parent.as_deref()),
                 ("agent", self.agent.as_deref()),
                 ("model", self.model.as_deref()),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{JobId, NewJob, ScheduleId, Timestamp, text_enum::text_enum};
+use super::{JobId, NewJob, ScheduleId, Timestamp, address::address, text_enum::text_enum};
 
 text_enum! {
     /// What happens with the times that passed while no server was there.
@@ -53,4 +53,27 @@ pub struct NewSchedule {
     /// `skip` when it is left out.
     pub missed: Option<String>,
     pub job: NewJob,
+}
+
+impl NewSchedule {
+    /// The form where this schedule can be changed and made.
+    pub fn address(&self) -> String {
+        let job = &self.job;
+        let page = address(
+            "/settings",
+            &[
+                ("name", Some(self.name.as_str())),
+                ("cron", Some(self.cron.as_str())),
+                ("timezone", self.timezone.as_deref()),
+                ("missed", self.missed.as_deref()),
+                ("kind", Some(job.kind.as_str())),
+                ("repository", Some(job.repository.as_str())),
+                ("ref", job.git_ref.as_deref()),
+                ("script", NewJob::short(job.script.as_deref())),
+                ("prompt", NewJob::short(job.prompt.as_deref())),
+                ("agent", job.agent.as_deref()),
+            ],
+        );
+        page + "#new-schedule"
+    }
 }

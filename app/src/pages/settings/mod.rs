@@ -13,7 +13,12 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use self::{
-    agents::agents, github::github, people::people, schedules::schedules, sessions::sessions, tokens::tokens,
+    agents::agents,
+    github::github,
+    people::people,
+    schedules::{Draft, schedules},
+    sessions::sessions,
+    tokens::tokens,
 };
 use super::{error::ErrorPage, github_problem::github_problem};
 use crate::{
@@ -36,14 +41,14 @@ struct Settings {
 
 #[component]
 pub fn SettingsPage() -> impl IntoView {
-    let problem = use_query_map().with_untracked(|query| query.get("github"));
+    let (problem, draft) = use_query_map().with_untracked(|query| (query.get("github"), Draft::read(query)));
     let problem = problem.as_deref().and_then(github_problem);
     view! {
         <Title text="Settings" />
         <Suspense>
             {Suspend::new(async move {
                 match load().await {
-                    Ok(settings) => page(settings, problem).into_any(),
+                    Ok(settings) => page(settings, problem, draft).into_any(),
                     Err(error) => view! { <ErrorPage title="The settings cannot be shown" error /> }.into_any(),
                 }
             })}
@@ -51,7 +56,7 @@ pub fn SettingsPage() -> impl IntoView {
     }
 }
 
-fn page(settings: Settings, problem: Option<&'static str>) -> impl IntoView {
+fn page(settings: Settings, problem: Option<&'static str>, draft: Draft) -> impl IntoView {
     let now = backend::now();
     let Settings { me, installation, signs_in_with_github, .. } = settings;
     let installation = installation.map(|(connection, accounts)| {
@@ -66,7 +71,7 @@ fn page(settings: Settings, problem: Option<&'static str>) -> impl IntoView {
             {problem.map(|problem| notice(Tone::Problem, problem))}
             {installation}
             {agents(&settings.agents)}
-            {schedules(settings.schedules, settings.repositories, settings.agents, now)}
+            {schedules(settings.schedules, settings.repositories, settings.agents, draft, now)}
             {tokens(settings.tokens, now)}
             {sessions(settings.sessions, now)}
         </div>

@@ -147,7 +147,7 @@ pub async fn set_agents(db: impl PgExecutor<'_>, name: &str, agents: &[AgentStat
 pub async fn agents(db: impl PgExecutor<'_>) -> Result<Vec<Vec<AgentStatus>>> {
     let rows = sqlx::query_scalar!(
         r#"SELECT agents AS "agents: Json<Vec<AgentStatus>>" FROM runners
-           WHERE last_seen_at > now() - interval '10 seconds' AND NOT draining AND $1 = ANY (lanes) ORDER BY name"#,
+           WHERE last_seen_at > now() - interval '10 seconds' AND $1 = ANY (lanes) ORDER BY name"#,
         Kind::Agent.as_str(),
     )
     .fetch_all(db)

@@ -12,6 +12,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 /// A shorter secret is not masked: too much else would be.
 const SHORTEST: usize = 6;
+/// So many characters of a secret's base64 are looked for by themselves: 12 bytes, which nothing else has by chance.
+const PIECE: usize = 16;
+/// What a piece leaves out at the start of a secret: `sk-ant-api03-` begins many keys that are nobody's secret.
+const BEGINNING: usize = 8;
 /// What stands where a secret was.
 const MASKED: &[u8] = b"***";
 /// What browsers and most libraries leave as it is in an address.
@@ -85,21 +89,30 @@ fn forms_of(secret: &str) -> Vec<Vec<u8>> {
     let json = serde_json::Value::from(secret).to_string();
     forms.push(json.as_bytes()[1..json.len() - 1].to_vec());
     for offset in 0..3 {
-        forms.push(base64_at(bytes, offset, &STANDARD_NO_PAD));
-        forms.push(base64_at(bytes, offset, &URL_SAFE_NO_PAD));
+        forms.extend(base64_at(bytes, offset, &STANDARD_NO_PAD));
+        forms.extend(base64_at(bytes, offset, &URL_SAFE_NO_PAD));
     }
     forms
 }
 
 /// The characters of a longer base64 text that depend on the secret alone, where the secret begins `offset` bytes after a
-/// group of three.
-fn base64_at(secret: &[u8], offset: usize, base64: &impl Engine) -> Vec<u8> {
+/// group of three: all of them, and the pieces that remain of them where the text is broken into lines. Programs break it
+/// between groups, so one piece for each is enough; together they cover whatever has the length of one.
+fn base64_at(secret: &[u8], offset: usize, base64: &impl Engine) -> Vec<Vec<u8>> {
     const BITS: usize = 6;
+    const GROUP: usize = 4;
     let mut bytes = vec![0; offset];
     bytes.extend_from_slice(secret);
+    let text = base64.encode(&bytes).into_bytes();
     let whole = bytes.len() * 8 / BITS;
     let first = (offset * 8).div_ceil(BITS);
-    base64.encode(&bytes).as_bytes()[first..whole].to_vec()
+    let mut forms = vec![text[first..whole].to_vec()];
+    if let Some(last) = whole.checked_sub(PIECE).filter(|last| *last > BEGINNING) {
+        forms.push(text[first..BEGINNING + PIECE].to_vec());
+        let starts = (BEGINNING..last).step_by(GROUP).chain([last]);
+        forms.extend(starts.map(|start| text[start..start + PIECE].to_vec()));
+    }
+    forms
 }
 
 /// `%2F` as `%2f`.
@@ -219,6 +232,39 @@ mod tests {
         let mask = mask(&["p/ss \"w\"ör+d"]);
         for text in ["p%2Fss%20%22w%22%C3%B6r%2Bd", "p%2fss%20%22w%22%c3%b6r%2bd", "p/ss \\\"w\\\"ör+d"] {
             assert_eq!(mask.text(&format!("<{text}>")), "<***>", "{text}");
+        }
+    }
+
+    /// As `base64` and others print it.
+    fn broken(text: &str, width: usize) -> String {
+        let text = STANDARD_NO_PAD.encode(text);
+        let lines = text.as_bytes().chunks(width).map(|line| String::from_utf8_lossy(line) + "\n");
+        lines.collect()
+    }
+
+    #[test]
+    fn base64_in_lines_is_masked_line_by_line() {
+        let key: String = ('!'..='~').chain('0'..='9').chain('a'..='d').collect();
+        assert_eq!(key.len(), 108);
+        let mask = mask(&[&key]);
+        for (width, lines) in [(76, 2), (64, 3)] {
+            assert_eq!(mask.text(&broken(&key, width)), "***\n".repeat(lines), "{width}");
+            let printed = broken(&format!("the key is {key}, keep it"), width);
+            for cut in 0..printed.len() {
+                let (before, after) = printed.as_bytes().split_at(cut);
+                let masked = String::from_utf8(masked(&mask, &[before, after])).unwrap();
+                let left: usize = masked.lines().map(|line| line.replace("***", "").len()).sum();
+                assert!(left < STANDARD_NO_PAD.encode("the key is , keep it").len() + PIECE, "{masked}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_many_keys_begin_with_is_no_secret_in_base64_either() {
+        let mask = mask(&[&["sk-ant-api03", "Qm4vT7xKp2LwZ9rNs6HdYc1JfGbUeXa8"].join("-")]);
+        for offset in 0..3 {
+            let text = STANDARD_NO_PAD.encode(format!("{}sk-ant-api03-not-a-key", " ".repeat(offset)));
+            assert_eq!(mask.text(&text), text);
         }
     }
 

@@ -359,6 +359,8 @@ fn entropy(value: &[u8]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
     use super::*;
 
     fn found(line: &str) -> Option<&'static str> {
@@ -506,6 +508,25 @@ mod tests {
         let patch = format!("+++ b/x\n@@ -1 +1,2 @@\n-{key}\n+a {key} b the-runners-own\n+c\n");
         let expected = format!("+++ b/x\n@@ -1 +1,2 @@\n-{key}\n+a *** b ***\n+c\n");
         assert_eq!(String::from_utf8(secrets.without(patch.into_bytes())).unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_known_secret_in_lines_of_base64_is_found() {
+        let key = random("", 108);
+        let known = Secrets::new(Mask::new(&[key.clone().into()]));
+        let text = STANDARD.encode(&key);
+        for width in [64, 76] {
+            let lines: Vec<&str> =
+                text.as_bytes().chunks(width).filter_map(|line| str::from_utf8(line).ok()).collect();
+            let head = format!("--- /dev/null\n+++ b/x\n@@ -0,0 +1,{} @@\n", lines.len());
+            let patch = format!("{head}+{}\n", lines.join("\n+"));
+
+            let finding = known.search_patches(patch.as_bytes(), "").await.unwrap().unwrap();
+
+            assert_eq!(finding.place, Place::Line { path: "x".to_owned(), line: 1 });
+            let hidden = String::from_utf8(known.without(patch.into_bytes())).unwrap();
+            assert_eq!(hidden, format!("{head}{}", "+***\n".repeat(lines.len())));
+        }
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl Dialect for Lines {
             memory.told.usage = Some(self.usage);
             return vec![Step::Usage(self.usage)];
         }
-        if let Some(error) = line.trim_start().strip_prefix("litellm.") {
+        if let Some(error) = line.trim_start().strip_prefix("litellm.").filter(|said| is_error(said)) {
             memory.last_word = Some(Err(Failure::worded(error)));
             return Vec::new();
         }
@@ -138,6 +138,12 @@ impl Lines {
         // It adds the money up itself.
         self.usage.cost_micros = used.cost_micros.or(self.usage.cost_micros);
     }
+}
+
+/// `RateLimitError: …`, unlike a line of code that calls the library.
+fn is_error(said: &str) -> bool {
+    let name = said.split_once(": ").map_or("", |(name, _)| name);
+    name == "Timeout" || name.ends_with("Error") && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// `1.2k sent, 300 received. Cost: $0.01 message, $0.02 session.`
@@ -179,6 +185,26 @@ mod tests {
             Usage { input_tokens: 1200, cached_tokens: 0, output_tokens: 300, cost_micros: Some(20_000) };
         assert_eq!(usage, expected);
         assert_eq!(parse_usage("none at all"), None);
+    }
+
+    #[test]
+    fn a_used_up_quota_is_told_by_the_librarys_error_and_by_nothing_that_is_said() {
+        let quota = |line| {
+            let mut memory = Memory::default();
+            memory.told.model = Some("fake-model".to_owned());
+            Lines::default().understand(Timestamp(0), line, &mut memory);
+            memory.last_word.and_then(Result::err).map(|failure| failure.reason)
+        };
+        let error = "litellm.RateLimitError: RateLimitError: OpenAIException - You exceeded your current quota, \
+                     please check your plan and billing details.";
+        assert_eq!(quota(error), Some(app::model::AgentOutcome::Quota));
+        for line in [
+            "litellm.completion(model)  # until the usage limit: see below",
+            "A test shows the usage limit",
+            "429 Quota exceeded",
+        ] {
+            assert_eq!(quota(line), None, "{line}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Its exit code is its verdict, unless it prints steps as JSON, the way the API shows them, and a result among them. Whatever
 //! else it prints is what it says.
 
-use app::model::{Step, Timestamp};
+use app::model::{AgentOutcome, Step, Timestamp};
 
 use super::{
     Agent, Launch, Profile, Reader, Task,
@@ -89,6 +89,11 @@ impl Dialect for Steps {
             (None, Exit::Code(0)) if self.exit_code_counts == ExitCode::Counts => Some(Ok(())),
             (said, _) => said,
         }
+    }
+
+    /// Nobody knows what such a program prints.
+    fn explained_by(&self, _: &str) -> Option<AgentOutcome> {
+        None
     }
 }
 

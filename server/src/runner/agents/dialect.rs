@@ -1,11 +1,12 @@
 //! What the readers of all agents have in common; each only has to understand its lines.
 
-use app::model::{Step, Stream, Timestamp};
+use app::model::{AgentOutcome, Step, Stream, Timestamp};
 use serde_json::Value;
 
 use super::{
     Reader,
     ending::{Ending, Exit, LastWord, Memory, Told},
+    reason::reason_of_errors,
     shorten::shorten,
 };
 
@@ -17,6 +18,11 @@ pub(super) trait Dialect: Send {
     /// The agent's verdict, where how it ended has a say in it too.
     fn last_word(&self, said: Option<LastWord>, _exit: &Exit) -> Option<LastWord> {
         said
+    }
+
+    /// Why it ended without a verdict, as far as its last errors tell.
+    fn explained_by(&self, errors: &str) -> Option<AgentOutcome> {
+        reason_of_errors(errors)
     }
 }
 
@@ -48,9 +54,10 @@ impl<D: Dialect> Reader for Listener<D> {
         &self.memory.told
     }
 
-    fn end(mut self: Box<Self>, exit: Exit) -> Ending {
-        self.memory.last_word = self.dialect.last_word(self.memory.last_word.take(), &exit);
-        self.memory.end(exit)
+    fn end(self: Box<Self>, exit: Exit) -> Ending {
+        let Self { dialect, mut memory } = *self;
+        memory.last_word = dialect.last_word(memory.last_word.take(), &exit);
+        memory.end(exit, |errors| dialect.explained_by(errors))
     }
 }
 

@@ -108,7 +108,8 @@ impl Memory {
     /// The agent's own last word stands whatever its exit code is, for exit codes lie. Without one it has not finished; and what
     /// was cut off in the middle has not either, for an agent may say that it is done and then go on. Only one that was silent
     /// since then was done.
-    pub fn end(self, exit: Exit) -> Ending {
+    /// `explain` reads a reason from its last errors.
+    pub fn end(self, exit: Exit, explain: impl FnOnce(&str) -> Option<AgentOutcome>) -> Ending {
         let verdict = match (self.last_word, exit) {
             (_, Exit::Cut(Cut::Canceled)) => failed(AgentOutcome::Killed, "It was stopped."),
             (_, Exit::Cut(Cut::TimeOver(time))) => failed(
@@ -126,19 +127,22 @@ impl Memory {
             ),
             (Some(Err(failure)), _) => Verdict::Failed(failure),
             (None, Exit::Signal(signal)) => killed(signal),
-            (None, Exit::Code(code)) => without_last_word(code, &Vec::from(self.errors).join("\n")),
+            (None, Exit::Code(code)) => {
+                let errors = Vec::from(self.errors).join("\n");
+                match explain(&errors) {
+                    Some(reason) => failed(reason, errors),
+                    None => without_last_word(code, &errors),
+                }
+            }
         };
         Ending { verdict, told: self.told }
     }
 }
 
-/// What its last errors explain, or else what its exit code does.
+/// What its exit code explains.
 fn without_last_word(code: i32, errors: &str) -> Verdict {
     /// The shells' and bubblewrap's way to put a signal into an exit code.
     const BY_SIGNAL: std::ops::RangeInclusive<i32> = 129..=159;
-    if let Some(reason) = reason_of(errors) {
-        return failed(reason, errors);
-    }
     if BY_SIGNAL.contains(&code) {
         return killed(code - 128);
     }
@@ -156,12 +160,12 @@ fn failed(reason: AgentOutcome, message: impl AsRef<str>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::reason::reason_of_errors, *};
 
     fn reason(last_word: Option<LastWord>, errors: &[&str], exit: Exit) -> Option<AgentOutcome> {
         let mut memory = Memory { last_word, ..Memory::default() };
         errors.iter().for_each(|line| memory.note_error(line));
-        match memory.end(exit).verdict {
+        match memory.end(exit, reason_of_errors).verdict {
             Verdict::Finished => None,
             Verdict::Failed(failure) => Some(failure.reason),
         }

@@ -417,6 +417,38 @@ fn an_agent_of_the_operator_succeeds_by_its_exit_code_and_may_print_steps() {
     assert_eq!(failure(ending).reason, AgentOutcome::Crashed);
 }
 
+#[test]
+fn what_else_is_printed_says_nothing_of_the_provider() {
+    let mut settings = settings();
+    let command = vec!["my-agent".to_owned()].try_into().unwrap();
+    let (environment, hosts) = (Vec::new(), Vec::new());
+    settings.custom.insert("mine".to_owned(), config::CustomAgentConfig { command, environment, hosts });
+    let reason = |agent: &dyn Agent, line: &str| {
+        let mut reader = agent.reader();
+        reader.read(Stream::Stderr, NOW, line);
+        failure(reader.end(Exit::Code(1))).reason
+    };
+    for agent in all(&settings) {
+        for line in [
+            "write error: Disk quota exceeded",
+            "    at main (file:///usr/lib/node_modules/agent/cli.js:429:12)",
+            "ok 3 - shows the usage limit",
+            "ok 4 - keeps the rate limit",
+            "test asks_for_an_api_key ... FAILED",
+        ] {
+            assert_eq!(
+                reason(agent.as_ref(), line),
+                AgentOutcome::Crashed,
+                "{}: {line}",
+                agent.profile().name
+            );
+        }
+    }
+    let line = "Invalid API key. Please run /login";
+    assert_eq!(reason(agent("claude").as_ref(), line), AgentOutcome::Authentication);
+    assert_eq!(reason(find("mine", &settings).unwrap().as_ref(), line), AgentOutcome::Crashed);
+}
+
 const PROMPT: &str = "Say --help, then stop";
 
 fn task() -> Task<'static> {

@@ -1,10 +1,15 @@
 //! Agents whose quota is used up: their jobs are parked, use no attempt up, and go on by themselves.
 
 use app::model::{ApiError, JobId, Kind, Timestamp};
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Lifecycle, away, push};
 use crate::db::{self, OwnedJob, transitions};
+
+/// A time that is nearer, or has passed, is none: the agent's jobs would ask again and again.
+const NEAREST: TimeDelta = TimeDelta::seconds(60);
+/// No quota is longer than a week. Whatever is wrong with a time, after this one somebody asks again.
+const FARTHEST: TimeDelta = TimeDelta::days(8);
 
 impl Lifecycle {
     /// Notes that an agent's provider refuses more work until a time, where it names one, and returns when to try again.
@@ -14,7 +19,7 @@ impl Lifecycle {
         reason: &str,
         until: Option<Timestamp>,
     ) -> sqlx::Result<Timestamp> {
-        let until = until.and_then(|time| DateTime::from_timestamp_millis(time.0));
+        let until = until.and_then(|time| believed(time, Utc::now()));
         let until = db::quotas::use_up(&self.db, agent, reason, until).await?;
         tracing::warn!(agent, reason, until = until.0, "the quota is used up");
         self.tell_lane(Kind::Agent).await;
@@ -51,5 +56,29 @@ impl Lifecycle {
         self.release(lane, runner, &ids).await;
         self.changed(&parked).await;
         Ok(claimed.iter().filter(|id| !ids.contains(id)).copied().collect())
+    }
+}
+
+/// The time that a provider names, within bounds.
+fn believed(until: Timestamp, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let until = DateTime::from_timestamp_millis(until.0)?;
+    (until >= now + NEAREST).then(|| until.min(now + FARTHEST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_believed_when_a_quota_can_end_then() {
+        let now = DateTime::from_timestamp(1_795_300_000, 0).unwrap();
+        let named = |in_seconds: i64| believed(Timestamp((now.timestamp() + in_seconds) * 1000), now);
+        for seconds in [-3600, 0, 59] {
+            assert_eq!(named(seconds), None, "{seconds}");
+        }
+        assert_eq!(named(60), Some(now + TimeDelta::minutes(1)));
+        assert_eq!(named(7 * 24 * 3600), Some(now + TimeDelta::days(7)));
+        assert_eq!(named(1000 * 24 * 3600), Some(now + FARTHEST));
+        assert_eq!(believed(Timestamp(i64::MAX), now), None);
     }
 }

@@ -10,7 +10,7 @@ use chrono::{TimeDelta, Utc};
 use futures::future::join_all;
 use millrace::{
     db::{
-        self, agent_runs,
+        self, agent_runs, quotas,
         transitions::{Outcome, Verdict},
     },
     queue::Claim,
@@ -21,6 +21,8 @@ use crate::harness::{App, Browser, eventually, until};
 
 const LEASE: Duration = Duration::from_secs(60);
 const RUNNER: &str = "by-hand";
+/// In 2100.
+const SOME_DAY: i64 = 4_102_444_800_000;
 
 /// A runner of which every step is the test's.
 struct ByHand<'a>(&'a App);
@@ -236,13 +238,29 @@ async fn parked_jobs_go_on_by_themselves() {
     let runner = ByHand(&app);
     let id = ask(&app, json!({ "agent": "codex" })).await;
     let running = runner.start_one().await;
-    let soon = Timestamp((Utc::now() + TimeDelta::milliseconds(300)).timestamp_millis());
-    let soon = app.lifecycle.quota_used_up("codex", "Soon.", Some(soon)).await.unwrap();
+    // Sooner than a provider is believed.
+    let soon = Utc::now() + TimeDelta::milliseconds(300);
+    let soon = quotas::use_up(app.db(), "codex", "Soon.", Some(soon)).await.unwrap();
     runner.end(&running, Outcome::failed("Quota used up.").parked_until(soon)).await;
     assert_eq!(app.job(id).await.job.state, JobState::Parked);
 
     assert_eq!(runner.start_one().await.id, id);
     assert!(Utc::now().timestamp_millis() >= soon.0);
+}
+
+#[tokio::test]
+async fn a_time_that_no_quota_ends_at_parks_nobody_for_good_and_is_not_asked_for_again_and_again() {
+    let app = App::start().await;
+    let minutes = async |agent: &str, until: Timestamp| {
+        let until = app.lifecycle.quota_used_up(agent, "No quota.", Some(until)).await.unwrap();
+        (until.0 - Utc::now().timestamp_millis()) as f64 / 60_000.0
+    };
+
+    let (passed, far) = (minutes("codex", Timestamp(0)).await, minutes("qwen", Timestamp(SOME_DAY)).await);
+
+    assert!((4.9..=5.0).contains(&passed), "{passed}");
+    let days = far / 60.0 / 24.0;
+    assert!((7.9..=8.0).contains(&days), "{days}");
 }
 
 #[tokio::test]

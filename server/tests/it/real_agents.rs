@@ -4,6 +4,7 @@
 //! `cargo xtask test` runs Codex, `cargo xtask test --agents` all of them; both install the programs and give them keys.
 
 use app::model::{AgentOutcome, JobDetail, JobState, Protection};
+use chrono::Utc;
 use millrace_fake_model::{Behaviour, CONTENT, DONE, FILE, FakeModel, Refusal};
 use serde_json::json;
 
@@ -98,8 +99,9 @@ mod codex {
     #[tokio::test]
     #[ignore = "needs the real program: cargo xtask test"]
     async fn waits_for_its_quota() {
-        const IN_2030: i64 = 1_893_456_000;
-        let model = FakeModel::start(Behaviour::Refuses(Refusal::QuotaUntil(IN_2030))).await.unwrap();
+        // It names the minute.
+        let tomorrow = (Utc::now().timestamp() / 60 + 24 * 60) * 60;
+        let model = FakeModel::start(Behaviour::Refuses(Refusal::QuotaUntil(tomorrow))).await.unwrap();
         let app = with_model("codex", &model).await;
         let _runner = app.runner().await;
         let new = json!({
@@ -109,7 +111,7 @@ mod codex {
         let job: app::model::Job = app.post_json("/api/jobs", &new).await.json().await.unwrap();
 
         let parked = app.wait_until(job.id, JobState::Parked).await;
-        assert_eq!(parked.run_at.map(|at| at.0 / 1000), Some(IN_2030), "{parked:?}");
+        assert_eq!(parked.run_at.map(|at| at.0 / 1000), Some(tomorrow), "{parked:?}");
     }
 }
 

@@ -13,6 +13,7 @@ pub struct SandboxConfig {
     pub memory_bytes: NonZeroU64,
     pub processes: NonZeroU64,
     pub file_bytes: NonZeroU64,
+    pub disk_bytes: NonZeroU64,
     pub cpu_seconds: NonZeroU64,
     /// Empty where Millrace is to find one.
     pub cgroup: String,

@@ -121,7 +121,7 @@ impl Bubblewrap {
     pub(super) fn enforcement(&self) -> String {
         let by = |limited: bool, otherwise: &'static str| if limited { "control group" } else { otherwise };
         format!(
-            "memory by {}, processes by {}, file size and processor time by rlimits",
+            "memory by {}, processes by {}, file size and processor time by rlimits, all files by watching",
             by(self.groups.limits_memory(), "rlimits and watching"),
             by(self.groups.limits_processes(), "rlimits and watching"),
         )
@@ -187,12 +187,13 @@ impl Bubblewrap {
         for endpoint in self.allow_private.iter().filter(|endpoint| is_loopback(endpoint)) {
             arguments.add(["--tunnel".to_owned(), endpoint.to_string()]);
         }
-        let Limits { memory_bytes, processes, file_bytes, cpu_seconds } = self.limits;
+        let Limits { memory_bytes, processes, file_bytes, disk_bytes, cpu_seconds } = self.limits;
         if !self.groups.limits_memory() {
             arguments.add(["--memory-bytes".to_owned(), memory_bytes.to_string()]);
         }
         arguments.add(["--processes".to_owned(), processes.to_string()]);
         arguments.add(["--file-bytes".to_owned(), file_bytes.to_string()]);
+        arguments.add(["--disk-bytes".to_owned(), disk_bytes.to_string()]);
         arguments.add(["--cpu-seconds".to_owned(), cpu_seconds.to_string()]);
         arguments.add(["--".as_ref(), confined.program.as_os_str()]);
         arguments.0.extend(confined.arguments.iter().cloned());

@@ -125,7 +125,8 @@ impl Hierarchy {
         {
             return false;
         }
-        let probe = Limits { memory_bytes: 1 << 30, processes: 1, file_bytes: 0, cpu_seconds: 0 };
+        let probe =
+            Limits { memory_bytes: 1 << 30, processes: 1, file_bytes: 0, disk_bytes: 0, cpu_seconds: 0 };
         Groups { hierarchies: vec![self.clone()] }.make(&probe).is_ok()
     }
 
@@ -262,7 +263,8 @@ mod tests {
     fn a_group_of_version_2_has_all_limits_and_tells_which_was_hit() {
         let parent = tempfile::tempdir().unwrap();
         let groups = Groups { hierarchies: vec![hierarchy(parent.path().to_owned(), Controllers::Unified)] };
-        let limits = Limits { memory_bytes: 4096, processes: 10, file_bytes: 0, cpu_seconds: 0 };
+        let limits =
+            Limits { memory_bytes: 4096, processes: 10, file_bytes: 0, disk_bytes: 0, cpu_seconds: 0 };
 
         let group = groups.make(&limits).unwrap();
 

@@ -33,6 +33,51 @@ async fn a_file_of_10_gb_is_not_written() {
 }
 
 #[tokio::test]
+async fn a_tool_that_died_of_a_file_that_was_too_large_is_told_although_the_program_goes_on() {
+    let cell = Cell::with(&[("file_bytes", "10485760")]).await;
+
+    let ran = cell.run("head -c 20M /dev/zero > big; sleep 3600").await;
+
+    assert_limit(&ran, Resource::FileSize, "The attempt wrote a file larger than 10 MiB.");
+}
+
+#[tokio::test]
+async fn files_are_counted_together_wherever_they_can_be_written() {
+    let cell = Cell::with(&[("disk_bytes", "33554432")]).await;
+    let write = "mkdir $d; for i in $(seq 100); do head -c 100K /dev/zero > $d/$i; done";
+
+    let ran =
+        cell.run(&format!("for d in /workspace/a ~/a /tmp/a /tmp/b; do {write}; done; sleep 3600")).await;
+
+    assert_limit(&ran, Resource::Disk, "The attempt had more than 32 MiB on the disk.");
+}
+
+#[tokio::test]
+async fn a_file_that_was_removed_counts_while_it_is_open() {
+    let cell = Cell::with(&[("disk_bytes", "33554432")]).await;
+
+    let ran = cell.run("exec 3> gone; rm gone; head -c 40M /dev/zero >&3; sleep 3600").await;
+
+    assert_limit(&ran, Resource::Disk, "The attempt had more than 32 MiB on the disk.");
+}
+
+#[tokio::test]
+async fn what_the_attempt_has_not_written_and_second_names_take_up_nothing() {
+    let mut cell = Cell::with(&[("disk_bytes", "33554432")]).await;
+    // Shown at the same path, which is in the attempt's /tmp.
+    let objects = cell.outside().join("mirror/objects");
+    std::fs::create_dir_all(&objects).unwrap();
+    std::fs::write(objects.join("pack"), vec![b'x'; 40 << 20]).unwrap();
+    cell.show(&objects);
+    let script =
+        format!("head -c 20M /dev/zero > a; ln a b; ln -s '{}' c; sleep 3; echo fine", objects.display());
+
+    let ran = cell.run(&script).await;
+
+    assert_eq!((ran.stdout.as_str(), ran.findings.limit), ("fine", None));
+}
+
+#[tokio::test]
 async fn memory_is_counted_over_all_processes() {
     let cell = Cell::with(&[("memory_bytes", "268435456")]).await;
     let hog = "perl -e '$x = q(x) x (100 << 20); sleep 3600'";

@@ -4,6 +4,7 @@
 //! It is process 1 of its namespace: nothing inside can end it, and with it the kernel ends all others, also those that
 //! have left their group or their session.
 
+mod disk;
 mod filter;
 mod forward;
 mod watch;
@@ -15,7 +16,7 @@ use std::{
     os::unix::{net::UnixStream, process::CommandExt as _},
     path::PathBuf,
     process::{Command, ExitCode},
-    sync::mpsc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
 };
 
@@ -26,7 +27,7 @@ use rustix::process::{
 };
 
 use super::{
-    limits::{MEMORY_BEYOND, PROCESSES_BEYOND, Resource},
+    limits::{FILE_BYTES_BEYOND, MEMORY_BEYOND, PROCESSES_BEYOND, Resource},
     report,
 };
 use crate::config::Endpoint;
@@ -63,6 +64,8 @@ struct OwnLimits {
     #[arg(long)]
     file_bytes: u64,
     #[arg(long)]
+    disk_bytes: u64,
+    #[arg(long)]
     cpu_seconds: u64,
 }
 
@@ -91,19 +94,31 @@ pub fn run(inside: Inside) -> anyhow::Result<ExitCode> {
         }
     };
     started.send(child)?;
-    let limits = inside.limits;
-    let mut last_words = line.try_clone()?;
-    thread::Builder::new().name("watch".to_owned()).spawn(move || {
-        let resource = watch::until_over(&limits);
-        let _ = last_words.write_all(resource.as_str().as_bytes());
-        std::process::exit(OVER_LIMIT);
-    })?;
+    let (limits, line) = (inside.limits, Arc::new(Mutex::new(line)));
+    let watches: [(&str, fn(&OwnLimits) -> Resource); 2] =
+        [("watch", watch::until_over), ("disk", disk::until_over)];
+    for (name, until_over) in watches {
+        let line = Arc::clone(&line);
+        thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let resource = until_over(&limits);
+            // Whoever finds something else at the same time waits for the end here.
+            let _line = tell(&line, resource);
+            std::process::exit(OVER_LIMIT);
+        })?;
+    }
 
     let status = reap_until(child)?;
     if let Some(resource) = limit_behind(status) {
-        let _ = line.write_all(resource.as_str().as_bytes());
+        drop(tell(&line, resource));
     }
     Ok(exit_code(status))
+}
+
+/// Tells the runner. While the result lives nobody else does.
+fn tell(line: &Mutex<UnixStream>, resource: Resource) -> MutexGuard<'_, UnixStream> {
+    let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
+    let _ = line.write_all(resource.as_str().as_bytes());
+    line
 }
 
 /// The proxy's own, and one for each endpoint that appears here. One that another already has, or that only a privileged
@@ -126,7 +141,7 @@ impl OwnLimits {
             setrlimit(resource, limit)
         };
         lower(Rlimit::Core, 0)?;
-        lower(Rlimit::Fsize, self.file_bytes)?;
+        lower(Rlimit::Fsize, self.file_bytes.saturating_add(FILE_BYTES_BEYOND))?;
         lower(Rlimit::Cpu, self.cpu_seconds)?;
         lower(Rlimit::Nproc, self.processes + PROCESSES_BEYOND)?;
         if let Some(bytes) = self.memory_bytes {

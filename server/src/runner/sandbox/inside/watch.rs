@@ -4,13 +4,21 @@ use std::{fs, thread, time::Duration};
 
 use rustix::{fs::statvfs, param};
 
-use super::{OwnLimits, Resource};
+use super::{super::view, OwnLimits, Resource};
 
 const PAUSE: Duration = Duration::from_millis(200);
+/// So much of the disk stays free, in bytes and in files, or half of what was free before where that was less. On a full disk
+/// nothing works any more, and the runner's database may be on the same.
+const RESERVE: [u64; 2] = [1 << 30, 10_000];
 
 /// Returns when a limit is exceeded, with what there is too much of.
 pub(super) fn until_over(limits: &OwnLimits) -> Resource {
+    let before = free();
     loop {
+        let is_short = |((free, before), reserve): ((u64, u64), u64)| free < reserve.min(before / 2);
+        if free().into_iter().zip(before).zip(RESERVE).any(is_short) {
+            return Resource::FreeSpace;
+        }
         let used = Used::now();
         if used.processes > limits.processes {
             return Resource::Processes;
@@ -63,6 +71,12 @@ impl Used {
 /// Files in memory belong to no process. Those that are mapped count for their processes too.
 fn shared_files() -> u64 {
     statvfs("/dev/shm").map_or(0, |system| (system.f_blocks - system.f_bfree) * system.f_frsize)
+}
+
+/// What is free where the program writes, in bytes and in files, which some disks do not count.
+fn free() -> [u64; 2] {
+    let free = statvfs(view::TREE).map(|disk| [disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_favail]);
+    free.unwrap_or([u64::MAX; 2])
 }
 
 /// What processes have in memory beside files of the disk, each page once, however many share it. The kernel goes through

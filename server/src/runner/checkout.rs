@@ -8,13 +8,17 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 
 use super::{
-    git::{GitError, Reach, git, git_remote},
+    extent::{MOST_ENTRIES, TooMuch, too_much},
+    git::{GitError, Reach, git, git_remote, git_within},
     repository::lay_out,
+    sandbox::Bytes,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +34,17 @@ pub enum CheckoutError {
          name the pull request as `refs/pull/NUMBER/head`, whose work is not pushed."
     )]
     Stray { git_ref: String, repository: String },
+    #[error(
+        "The commit is not checked out: it has more than {} million files and directories, or very long names for them.",
+        MOST_ENTRIES / 1_000_000
+    )]
+    TooMany,
+    #[error(
+        "The commit is not checked out: its files are larger than {} together, and no attempt may have more on the disk \
+         (`disk_bytes` in [sandbox]).",
+        Bytes(*.0)
+    )]
+    TooLarge(u64),
     #[error("The commit could not be checked out: {0}.")]
     Checkout(#[source] GitError),
     #[error("The runner's disk: {0}.")]
@@ -39,7 +54,10 @@ pub enum CheckoutError {
 impl CheckoutError {
     /// Trying again would find the same.
     pub(super) fn is_lasting(&self) -> bool {
-        matches!(self, Self::Empty(_) | Self::UnknownRef { .. } | Self::Stray { .. })
+        matches!(
+            self,
+            Self::Empty(_) | Self::UnknownRef { .. } | Self::Stray { .. } | Self::TooMany | Self::TooLarge(_)
+        )
     }
 }
 
@@ -57,13 +75,15 @@ pub(super) struct Source {
     pub mirror: PathBuf,
 }
 
-/// Makes a working tree in `target` of the first of `refs` that there is, the default branch where it is `None`.
+/// Makes a working tree in `target` of the first of `refs` that there is, the default branch where it is `None`. It has no more
+/// bytes than `most_bytes`.
 pub(super) async fn checkout(
     mirrors: &Path,
     repository: &str,
     reach: Reach<'_>,
     refs: &[Option<&str>],
     target: &Path,
+    most_bytes: u64,
 ) -> Result<Source, CheckoutError> {
     let mirror = mirrors.join(mirror_name(repository));
     // Held until the working tree is there: a fetch may not prune what is being checked out.
@@ -71,7 +91,14 @@ pub(super) async fn checkout(
     let remote = Remote { repository, reach };
     fetch(&mirror, remote).await?;
     let (commit, git_ref) = resolve_first(&mirror, remote, refs).await?;
-    working_tree(&mirror, repository, &commit, target).await.map_err(CheckoutError::Checkout)?;
+    let limit = reach.limit;
+    let counted = timeout(limit, too_much(&mirror, &commit, most_bytes)).await;
+    match counted.unwrap_or(Err(GitError::TooSlow(limit))).map_err(CheckoutError::Checkout)? {
+        Some(TooMuch::Entries) => return Err(CheckoutError::TooMany),
+        Some(TooMuch::Bytes) => return Err(CheckoutError::TooLarge(most_bytes)),
+        None => {}
+    }
+    working_tree(&mirror, repository, &commit, target, limit).await.map_err(CheckoutError::Checkout)?;
     Ok(Source { commit, git_ref: git_ref.map(str::to_owned), mirror })
 }
 
@@ -231,10 +258,17 @@ async fn is_published(mirror: &Path, commit: &str) -> bool {
     found.is_ok_and(|refs| !refs.is_empty())
 }
 
-async fn working_tree(mirror: &Path, repository: &str, commit: &str, target: &Path) -> Result<(), GitError> {
+async fn working_tree(
+    mirror: &Path,
+    repository: &str,
+    commit: &str,
+    target: &Path,
+    limit: Duration,
+) -> Result<(), GitError> {
     lay_out(&target.join(".git"), Some(repository), mirror).await.map_err(GitError::Missing)?;
     // As many at work as there are processors: to make a file costs the disk's time, not git's.
-    git(target, &["-c", "checkout.workers=0", "checkout", "--quiet", "--detach", commit]).await?;
+    git_within(limit, target, &["-c", "checkout.workers=0", "checkout", "--quiet", "--detach", commit])
+        .await?;
     Ok(())
 }
 

@@ -137,8 +137,9 @@ impl Grounds {
         };
         let reach = Reach { access: access.as_ref(), limit: self.config.runner.git_limit };
         let target = workspace.checkout();
+        let most_bytes = self.config.sandbox.disk_bytes.get();
         let fetched = tokio::select! {
-            fetched = checkout(&self.mirrors, &job.repository, reach, refs, &target) => fetched,
+            fetched = checkout(&self.mirrors, &job.repository, reach, refs, &target, most_bytes) => fetched,
             // Dropping the fetch ends its git, with what that has started.
             _ = attempt.stop.requested() => return Ok(Err(Outcome::failed("stopped"))),
         };

@@ -72,9 +72,16 @@ const NOT_LET_IN: [&str; 3] = ["error: 401", "Authentication failed", "could not
 /// Runs git on the repository in `directory` and returns what it printed. The settings of the machine and of the person
 /// who runs the runner do not count: a filter among them would be run by whoever names it in a `.gitattributes`.
 pub(super) async fn git(directory: &Path, arguments: &[&str]) -> Result<String, GitError> {
-    let mut command = command(directory, &[]);
-    command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
-    answer(command.args(arguments)).await
+    answer(own_command(directory).args(arguments)).await
+}
+
+/// The same, for no longer than this.
+pub(super) async fn git_within(
+    limit: Duration,
+    directory: &Path,
+    arguments: &[&str],
+) -> Result<String, GitError> {
+    answer_within(limit, own_command(directory).args(arguments)).await
 }
 
 /// How git reaches another repository.
@@ -104,6 +111,13 @@ pub(super) fn remote_command(directory: &Path, reach: Reach<'_>, settings: &[&st
         access.give(&mut command);
     }
     command.env("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh");
+    command
+}
+
+/// A git in `directory` that waits for its arguments and has no settings but Millrace's.
+pub(super) fn own_command(directory: &Path) -> Command {
+    let mut command = command(directory, &[]);
+    command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
     command
 }
 

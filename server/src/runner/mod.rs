@@ -7,6 +7,7 @@ mod attempt;
 mod checkout;
 mod command;
 mod executor;
+mod extent;
 mod git;
 mod heartbeat;
 pub mod kin;

@@ -87,6 +87,47 @@ async fn without_a_ref_it_is_the_remotes_default_branch_also_after_it_changed() 
 }
 
 #[tokio::test]
+async fn a_few_kilobytes_that_hold_thousands_of_millions_of_files_are_not_checked_out() {
+    let app = App::start().await;
+    let _runner = app.runner().await;
+    let blob = app.repo.git(&["hash-object", "-w", "README.md"]);
+    let ten = |entry: &str| (0..10).map(|name| format!("{entry}\t{name}\n")).collect::<String>();
+    // Of files, and of directories with nothing in them at all.
+    for (name, innermost) in [("files", ten(&format!("100644 blob {blob}"))), ("directories", String::new())]
+    {
+        let mut tree = app.repo.tree(&innermost);
+        for _ in 0..9 {
+            tree = app.repo.tree(&ten(&format!("040000 tree {tree}")));
+        }
+        let commit = app.repo.git(&["commit-tree", &tree, "-m", "deep", "-p", "HEAD"]);
+        app.repo.git(&["update-ref", &format!("refs/heads/{name}"), &commit]);
+
+        let detail = app
+            .run_with(json!({
+                "repository": app.repo.address(), "ref": name, "script": "true", "max_attempts": 3,
+            }))
+            .await;
+
+        let error = detail.job.error.unwrap_or_default();
+        assert!(error.contains("more than 2 million files and directories"), "{name}: {error}");
+        assert_eq!(detail.attempts.len(), 1, "it would only be found again");
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_is_larger_than_an_attempt_may_be_is_not_checked_out() {
+    let app = App::with(&[("MILLRACE_SANDBOX__DISK_BYTES", "1048576")]).await;
+    let _runner = app.runner().await;
+    app.repo.commit("file", "small");
+    assert_eq!(read(&app, "main").await, "small");
+
+    app.repo.commit("large", &"x".repeat(2 << 20));
+
+    let error = read(&app, "main").await;
+    assert!(error.contains("its files are larger than 1 MiB together"), "{error}");
+}
+
+#[tokio::test]
 async fn the_next_job_sees_a_new_commit_a_forced_one_and_a_deleted_branch() {
     let app = App::start().await;
     let _runner = app.runner().await;

@@ -95,7 +95,7 @@ impl fmt::Display for LimitHit {
 }
 
 /// A size in the largest unit of which there is one at least, with a decimal where it is not whole.
-struct Bytes(u64);
+pub(in crate::runner) struct Bytes(pub u64);
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

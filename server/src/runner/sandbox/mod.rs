@@ -27,6 +27,7 @@ use std::{
 use app::model::Protection;
 use tokio::{process::Command, sync::mpsc};
 
+pub(super) use self::limits::Bytes;
 use self::{bubblewrap::Bubblewrap, cgroup::Group, egress::Proxy, report::Reporting};
 pub use self::{
     egress::{Refusal, RefusalReason, TrafficFigures},

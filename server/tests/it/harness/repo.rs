@@ -1,6 +1,11 @@
 //! A git repository for jobs to work on.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    io::Write as _,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 /// A repository with a working tree, made with the installed git.
 pub struct Repo {
@@ -35,6 +40,20 @@ impl Repo {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--message", file]);
         self.head()
+    }
+
+    /// Makes a tree as no index would have it, from lines as `git ls-tree` prints them.
+    pub fn tree(&self, entries: &str) -> String {
+        let mut git = Command::new("git")
+            .args(["-C", &self.address(), "mktree"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        git.stdin.take().unwrap().write_all(entries.as_bytes()).unwrap();
+        let output = git.wait_with_output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
     pub fn head(&self) -> String {

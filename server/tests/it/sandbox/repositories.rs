@@ -1,11 +1,6 @@
 //! Repositories that try to run something on the machine while it checks them out.
 
-use std::{
-    fs,
-    io::Write as _,
-    os::unix::fs::PermissionsExt as _,
-    process::{Command, Stdio},
-};
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use app::model::JobState;
 
@@ -59,7 +54,7 @@ async fn a_repository_with_a_dangerous_name_in_a_tree_is_not_fetched() {
     let app = App::start().await;
     let _runner = app.runner().await;
     let blob = app.repo.git(&["hash-object", "-w", "README.md"]);
-    let tree = make_tree(&app, &format!("100644 blob {blob}\t.GIT\n"));
+    let tree = app.repo.tree(&format!("100644 blob {blob}\t.GIT\n"));
     let commit = app.repo.git(&["commit-tree", &tree, "-m", "evil", "-p", "HEAD"]);
     app.repo.git(&["update-ref", "refs/heads/evil", &commit]);
 
@@ -67,18 +62,4 @@ async fn a_repository_with_a_dangerous_name_in_a_tree_is_not_fetched() {
 
     assert_eq!(job.state, JobState::Failed);
     assert!(job.error.unwrap().contains("could not be fetched"));
-}
-
-/// git's own commands make no such tree, but for the one that is fed by hand.
-fn make_tree(app: &App, entries: &str) -> String {
-    let mut git = Command::new("git")
-        .args(["-C", &app.repo.address(), "mktree"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    git.stdin.take().unwrap().write_all(entries.as_bytes()).unwrap();
-    let output = git.wait_with_output().unwrap();
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }

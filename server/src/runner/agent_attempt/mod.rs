@@ -183,24 +183,31 @@ impl AgentAttempt<'_> {
         if self.attempt.stop.reason().is_some() {
             return Ok(Outcome::failed("stopped"));
         }
-        self.keep_session(&ending.told).await;
         let made = self.collect(&ending.told, &launch).await;
         match ending.verdict {
-            Verdict::Finished => self.finished(made, &launch).await,
+            Verdict::Finished => self.finished(made, &ending.told, &launch).await,
             Verdict::Failed(failure) => self.failed(failure, made).await,
         }
     }
 
     /// The agent has done what it could; whether that is anything is in the working tree.
-    async fn finished(&self, made: Result<Made, String>, launch: &Launch) -> anyhow::Result<Outcome> {
+    async fn finished(
+        &self,
+        made: Result<Made, String>,
+        said: &Told,
+        launch: &Launch,
+    ) -> anyhow::Result<Outcome> {
         let agent = self.attempt.job.agent.as_deref().unwrap_or_default();
         if let Err(error) = self.attempt.lifecycle.quota_is_there(agent).await {
             tracing::debug!(%error, "that the quota is there again is noted later");
         }
         match made {
             Err(error) => Ok(self.end(AgentOutcome::AgentError, error).await),
-            Ok(Made::Nothing) => self.nothing_more().await,
-            Ok(Made::Commits(work)) => self.publish(&work, launch).await,
+            Ok(Made::Nothing) => {
+                self.keep_session(said).await;
+                self.nothing_more().await
+            }
+            Ok(Made::Commits(work)) => self.publish(&work, said, launch).await,
         }
     }
 

@@ -102,7 +102,7 @@ impl AgentAttempt<'_> {
     }
 
     /// Puts the work where people find it, unless there is a secret in it.
-    pub(super) async fn publish(&self, work: &Work, launch: &Launch) -> anyhow::Result<Outcome> {
+    pub(super) async fn publish(&self, work: &Work, said: &Told, launch: &Launch) -> anyhow::Result<Outcome> {
         match work.secrets(&self.secrets(launch)).await {
             Ok(None) => {}
             Ok(Some(finding)) => {
@@ -139,6 +139,9 @@ impl AgentAttempt<'_> {
         } else if !is_strangers(&self.attempt.job) {
             let why = "The work is shown and not pushed: `push` under [publish] in the settings does not allow it here.";
             self.attempt.output.system(why).await;
+        }
+        if branch.is_some() {
+            self.keep_session(said).await;
         }
         if let Some(access) = access.filter(|_| branch.is_some()) {
             self.have_it_told(&access).await?;

@@ -47,7 +47,8 @@ impl AgentAttempt<'_> {
         }
     }
 
-    /// Keeps the session for a follow-up. Without it the agent is told what was said.
+    /// Keeps the session for a follow-up, which finds what the agent says that it did: so not before that is published. Without it
+    /// there is the session of the job before, or the agent is told what was said.
     pub(super) async fn keep_session(&self, told: &Told) {
         let (Some(session), true) = (&told.session, self.profile.resumes()) else { return };
         let job = &self.attempt.job;

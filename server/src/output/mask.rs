@@ -24,7 +24,9 @@ const IN_ADDRESS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove
 /// Finds secrets as they are, in base64, in addresses, in names of hosts and in JSON. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Mask {
-    forms: Arc<AhoCorasick>,
+    finder: Arc<AhoCorasick>,
+    /// In order.
+    forms: Arc<[Vec<u8>]>,
     longest: usize,
 }
 
@@ -39,9 +41,10 @@ impl Mask {
             }
         }
         let longest = forms.iter().map(Vec::len).max()?;
+        let forms: Arc<[Vec<u8>]> = forms.into_iter().collect();
         // Fails only for more bytes of secrets than anybody has.
-        let forms = AhoCorasick::new(forms).ok()?;
-        Some(Self { forms: Arc::new(forms), longest })
+        let finder = AhoCorasick::new(forms.iter()).ok()?;
+        Some(Self { finder: Arc::new(finder), forms, longest })
     }
 
     /// For one stream of bytes.
@@ -51,7 +54,7 @@ impl Mask {
 
     /// A whole text without secrets.
     pub fn text(&self, text: &str) -> String {
-        if !self.forms.is_match(text) {
+        if !self.finder.is_match(text) {
             return text.to_owned();
         }
         let mut masker = self.stream();
@@ -62,7 +65,7 @@ impl Mask {
 
     /// Where secrets are, in order and without overlaps.
     pub fn find(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let mut found: Vec<_> = self.forms.find_overlapping_iter(bytes).map(|found| found.range()).collect();
+        let mut found: Vec<_> = self.finder.find_overlapping_iter(bytes).map(|found| found.range()).collect();
         found.sort_unstable_by_key(|range| (range.start, range.end));
         found.dedup_by(|next, range| {
             let overlaps = next.start < range.end;
@@ -72,6 +75,18 @@ impl Mask {
             overlaps
         });
         found
+    }
+
+    /// Where a secret begins that may go on behind these bytes; at their end where none does.
+    fn unfinished(&self, bytes: &[u8]) -> usize {
+        let earliest = (bytes.len() + 1).saturating_sub(self.longest);
+        (earliest..bytes.len()).find(|start| self.goes_on(&bytes[*start..])).unwrap_or(bytes.len())
+    }
+
+    /// Whether a secret begins with this and is longer.
+    fn goes_on(&self, beginning: &[u8]) -> bool {
+        let next = self.forms.partition_point(|form| form.as_slice() <= beginning);
+        self.forms.get(next).is_some_and(|form| form.starts_with(beginning))
     }
 }
 
@@ -125,8 +140,8 @@ fn lower_case_escapes(escaped: &str) -> String {
     escaped.chars().map(lower).collect()
 }
 
-/// Masks one stream of bytes, in whichever pieces it comes. Holds back the end of an unfinished line while a secret may go on
-/// in the next piece; that is less than the longest form of a secret.
+/// Masks one stream of bytes, in whichever pieces it comes. Holds back the end of an unfinished line where it is the beginning
+/// of a secret, which may go on in the next piece.
 #[derive(Debug)]
 pub struct Masker {
     mask: Mask,
@@ -142,7 +157,7 @@ impl Masker {
         self.held.extend_from_slice(bytes);
         // No secret goes over the end of a line, and one that begins before this end is in `held` as a whole.
         let line = memchr::memrchr(b'\n', &self.held).map_or(0, |end| end + 1);
-        let end = (self.held.len() + 1).saturating_sub(self.mask.longest).max(line);
+        let end = line + self.mask.unfinished(&self.held[line..]);
         self.mask_until(end)
     }
 
@@ -203,6 +218,16 @@ mod tests {
         let mut masker = mask(&["a-rather-long-secret-of-somebody"]).stream();
         assert_eq!(masker.feed(b"done\na-rather"), b"done\n");
         assert_eq!(masker.feed(b"-short\n"), b"a-rather-short\n");
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_secret_is_held_back() {
+        let mut masker = mask(&["a-rather-long-secret-of-somebody"]).stream();
+        assert_eq!(masker.feed("Wörter ".as_bytes()), "Wörter ".as_bytes());
+        assert_eq!(masker.feed(b"50 % a-rather-l"), b"50 % ");
+        assert_eq!(masker.feed(b"ong-"), b"");
+        assert_eq!(masker.feed(b"word, "), b"a-rather-long-word, ");
+        assert_eq!(masker.finish(), b"");
     }
 
     #[test]

@@ -172,6 +172,25 @@ async fn what_millrace_says_of_an_agent_holds_no_secret() {
 }
 
 #[tokio::test]
+async fn a_secret_that_goes_over_two_pieces_of_a_message_is_not_in_the_transcript() {
+    let script = r#"cat > /dev/null
+                    echo '{"type":"message","text":"It is Swordfish-Of","delta":true}'
+                    echo '{"type":"message","text":"-The-Mill, I think","delta":true}'
+                    echo '{"type":"result","ok":true,"text":"Done."}'"#;
+    let app = App::with_agent(script, |config| config.github.token = "Swordfish-Of-The-Mill".into()).await;
+    let _runner = app.runner().await;
+
+    let job = ask(&app, "mine", json!({})).await.job;
+
+    let steps = app.output(job.id).await.into_iter().flat_map(|line| line.steps);
+    let pieces = steps.filter_map(|step| match step {
+        Step::Message { text, .. } => Some(text),
+        _ => None,
+    });
+    assert_eq!(pieces.collect::<String>(), "It is ***, I think");
+}
+
+#[tokio::test]
 async fn an_agent_that_prints_plain_text_has_a_transcript() {
     let app =
         App::with_agent("cat > /dev/null; echo Looking around; echo a warning >&2; echo All is well", |_| {})

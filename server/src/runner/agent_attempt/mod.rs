@@ -4,6 +4,7 @@
 //! it ended is weighed against what lies in the working tree; and what is left there leaves the sandbox as a bundle of
 //! commits and nothing else.
 
+mod deltas;
 mod installation;
 mod prompt;
 mod result;

@@ -20,7 +20,9 @@ use super::{
         sandbox::{Confinement, SandboxError},
         stop::{StopReason, stop_signal},
     },
-    AgentAttempt, told,
+    AgentAttempt,
+    deltas::Deltas,
+    told,
 };
 
 /// How often it is looked at what an agent has used up, and whether it still says something.
@@ -38,6 +40,7 @@ pub(super) enum StartError {
 struct Understanding {
     lines: WholeLines,
     reader: Box<dyn Reader>,
+    deltas: Deltas,
     heard_at: Instant,
 }
 
@@ -49,18 +52,21 @@ impl AgentAttempt<'_> {
         launch: &Launch,
         reader: Box<dyn Reader>,
     ) -> Result<Ending, StartError> {
+        let mask = self.mask(launch);
         let understanding = Arc::new(Mutex::new(Understanding {
             lines: WholeLines::default(),
             reader,
+            deltas: Deltas::new(mask.as_ref()),
             heard_at: Instant::now(),
         }));
         let own = Arc::clone(&understanding);
         let output = self.attempt.output.understood(move |line| {
             let mut known = own.lock().unwrap_or_else(PoisonError::into_inner);
-            let Understanding { lines, reader, heard_at } = &mut *known;
+            let Understanding { lines, reader, deltas, heard_at } = &mut *known;
             *heard_at = Instant::now();
             let whole = lines.add(line);
-            whole.map(|text| reader.read(line.stream, line.timestamp, &text)).unwrap_or_default()
+            let steps = whole.map(|text| reader.read(line.stream, line.timestamp, &text)).unwrap_or_default();
+            deltas.masked(steps)
         });
 
         let (own, place) = (self.workspace.own(), self.place());
@@ -76,7 +82,7 @@ impl AgentAttempt<'_> {
         let limits = Limits {
             kill_after: self.config.runner.kill_after,
             line_bytes: self.config.output.line_bytes,
-            mask: self.mask(launch),
+            mask,
             cookie: self.cookie(),
         };
 

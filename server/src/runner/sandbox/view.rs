@@ -110,7 +110,8 @@ impl View {
         if self.shows(&self.data_dir) {
             mounts.add(["--tmpfs".as_ref(), self.data_dir.as_os_str()]);
         }
-        for path in more {
+        // What is there already is not shown again: Millrace's data may be hidden in it.
+        for path in more.iter().filter(|path| !self.shows(path) || path.starts_with(&self.data_dir)) {
             mounts.read_only(path, path);
         }
         if self.shows(&self.data_dir) {

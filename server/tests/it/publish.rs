@@ -305,6 +305,16 @@ async fn a_bundle_that_is_none_or_is_dangerous_is_refused() {
     stray.git(&["bundle", "create", "--quiet", bundle, "refs/millrace/result"]);
     assert!(matches!(attempt.receive().await, Err(ReceiveError::Unrelated)));
 
+    // What it builds on is neither in it nor here.
+    let attempt = Attempt::new();
+    let left_out = attempt.checkout.commit("left-out", "1\n");
+    attempt.checkout.commit("left-out", "2\n");
+    attempt.checkout.git(&["update-ref", "refs/millrace/result", "HEAD"]);
+    let (bundle, since) = (attempt.path("bundle"), format!("^{left_out}"));
+    let bundle = bundle.to_str().unwrap();
+    attempt.checkout.git(&["bundle", "create", "--quiet", bundle, "refs/millrace/result", &since]);
+    assert!(matches!(attempt.receive().await, Err(ReceiveError::Refused(_))));
+
     // A directory `.git` in a commit would be one when somebody checks it out.
     let attempt = Attempt::new();
     let blob = attempt.checkout.git(&["hash-object", "-w", "README.md"]);

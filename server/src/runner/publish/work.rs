@@ -13,14 +13,15 @@ use tokio::{
     process::{ChildStdout, Command},
 };
 
-use super::secrets::{Finding, Secrets};
+use super::{
+    bundle::Bundle,
+    secrets::{Finding, Secrets},
+};
 use crate::runner::{
     git::{self, GitError},
     repository::lay_out,
 };
 
-/// Where the bundle's head is kept, there and here.
-pub(super) const RESULT: &str = "refs/millrace/result";
 /// The longest diff that is kept.
 const PATCH_BYTES: u64 = 8 << 20;
 /// For a result of half a gigabyte on a slow disk.
@@ -74,7 +75,7 @@ pub struct Patch {
 }
 
 impl Work {
-    /// Fetches a bundle into a new repository at `repository`, which borrows the objects of `mirror`. `None` when nothing
+    /// Unpacks a bundle into a new repository at `repository`, which borrows the objects of `mirror`. `None` when nothing
     /// is different from `base` in the end.
     pub async fn receive(
         repository: &Path,
@@ -88,13 +89,17 @@ impl Work {
             command.args(arguments);
             async move { in_time(git::answer(&mut command)).await }
         };
-        let bundle = bundle.to_str().ok_or_else(|| io::Error::other("a path that is not UTF-8"))?;
-        let refs = format!("+{RESULT}:{RESULT}");
-        run(&["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options", bundle, &refs])
+        let Some(Bundle { head, pack }) = Bundle::open(bundle).await? else {
+            return Err(ReceiveError::Refused(GitError::Failed("it is no bundle".to_owned())));
+        };
+        // Not by a fetch: from a bundle that looks at the objects since git 2.46 only. `--strict` also has them lead to nothing
+        // that is not there.
+        let mut unpack = own(repository);
+        in_time(git::answer(unpack.args(["index-pack", "--stdin", "--fix-thin", "--strict"]).stdin(pack)))
             .await?;
-        let (tip, both) = (format!("{RESULT}^{{commit}}"), format!("{base}...{RESULT}"));
+        let (tip, both) = (format!("{head}^{{commit}}"), format!("{base}...{head}"));
         let mut numbers = diff(repository);
-        let numbers = numbers.args(["--numstat", base, RESULT]);
+        let numbers = numbers.args(["--numstat", base, &head]);
         let (head, counts, numbers) = tokio::try_join!(
             run(&["rev-parse", "--verify", &tip]),
             // How many commits only the one side has, and only the other.
@@ -181,9 +186,7 @@ fn diff(repository: &Path) -> Command {
 /// Git with no settings but Millrace's, and careful with what it reads.
 fn own(repository: &Path) -> Command {
     let mut command = git::command(repository, &[]);
-    for setting in
-        ["transfer.fsckObjects=true", "core.quotePath=false", "pack.threads=1", SHORT_LIVED, BIG_FILE]
-    {
+    for setting in ["core.quotePath=false", "pack.threads=1", SHORT_LIVED, BIG_FILE] {
         command.args(["-c", setting]);
     }
     command

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
     sync::mpsc,
     thread,
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -15,10 +16,13 @@ use tokio::{
     net::{TcpStream, UnixStream},
     runtime,
     signal::unix::{SignalKind, signal},
+    time::sleep,
 };
 
 use crate::config::Endpoint;
 
+/// After a connection could not be taken: there are as many open as there may be, and some of them will end.
+const PAUSE: Duration = Duration::from_millis(100);
 /// The longest answer of the proxy to a tunnel.
 const ANSWER_BYTES: usize = 4096;
 
@@ -61,7 +65,11 @@ pub(super) fn start(
 }
 
 async fn accept(listener: tokio::net::TcpListener, egress: PathBuf, to: Option<Endpoint>) {
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(PAUSE).await;
+            continue;
+        };
         let (egress, to) = (egress.clone(), to.clone());
         tokio::spawn(async move {
             // Whichever end breaks it: the other sees it closed.

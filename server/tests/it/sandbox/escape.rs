@@ -72,7 +72,7 @@ async fn processes_of_the_machine_can_be_neither_seen_nor_ended() {
 }
 
 #[tokio::test]
-async fn the_first_process_can_be_neither_ended_nor_looked_into_nor_imitated() {
+async fn the_first_process_can_be_neither_ended_nor_looked_into_nor_blinded_nor_imitated() {
     let cell = Cell::new().await;
 
     assert_eq!(cell.prints("kill -9 1; kill -STOP 1; echo still here").await, "still here");
@@ -85,6 +85,13 @@ async fn the_first_process_can_be_neither_ended_nor_looked_into_nor_imitated() {
     );
     let (ptrace, attach) = (libc::SYS_ptrace, libc::PTRACE_ATTACH);
     let said = cell.fails(&format!("perl -e 'syscall({ptrace}, {attach}, 1, 0, 0) == 0 or die $!'")).await;
+    assert!(said.contains("not permitted"), "{said}");
+    let (prlimit, open_files) = (libc::SYS_prlimit64, libc::RLIMIT_NOFILE);
+    let said = cell
+        .fails(&format!(
+            "perl -e 'my $few = pack(\"QQ\", 3, 3); syscall({prlimit}, 1, {open_files}, $few, 0) == 0 or die $!'"
+        ))
+        .await;
     assert!(said.contains("not permitted"), "{said}");
     let said = cell.fails(&connect_to("/run/millrace/report")).await;
     assert!(said.contains("Connection refused"), "{said}");

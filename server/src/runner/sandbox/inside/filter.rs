@@ -61,6 +61,9 @@ fn program() -> Result<BpfProgram, seccompiler::Error> {
         .map(|request| SeccompRule::new(vec![equals(1, request, SeccompCmpOp::Eq)?]))
         .collect();
     rules.insert(libc::SYS_ioctl, typing?);
+    // They set limits of another process: the first one could look at nothing any more with no file to open.
+    let of_another = equals(0, 0, SeccompCmpOp::Ne)?;
+    rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![of_another])?]);
     let filter = SeccompFilter::new(
         rules,
         SeccompAction::Allow,
@@ -121,6 +124,8 @@ mod tests {
         assert_eq!(verdict(libc::SYS_keyctl, [0; 6]), REFUSED_IT);
         assert_eq!((socket(libc::AF_UNIX), socket(libc::AF_VSOCK)), (ALLOWED, REFUSED_IT));
         assert_eq!((ioctl(libc::TIOCGWINSZ), ioctl(libc::TIOCSTI)), (ALLOWED, REFUSED_IT));
+        let limit = |process| verdict(libc::SYS_prlimit64, [process, 7, 1, 0, 0, 0]);
+        assert_eq!((limit(0), limit(1)), (ALLOWED, REFUSED_IT));
     }
 
     #[test]

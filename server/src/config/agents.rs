@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Deserializer, de::Error};
 use url::Url;
 
-use super::sections::optional_url;
+use super::{HostPattern, sections::optional_url};
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct AgentsConfig {
@@ -69,7 +69,7 @@ pub struct CustomAgentConfig {
     #[serde(default)]
     pub environment: Vec<String>,
     #[serde(default)]
-    pub hosts: Vec<String>,
+    pub hosts: Vec<HostPattern>,
 }
 
 /// A program and its arguments.

@@ -385,6 +385,8 @@ mod tests {
         assert!(error.contains("`agents.claude.base_url` is wrong"), "{error}");
         let error = message("[agents.custom.mine]\ncommand = []");
         assert!(error.contains("`agents.custom` is wrong: a command begins with its program"), "{error}");
+        let error = message("[agents.custom.mine]\ncommand = [\"x\"]\nhosts = [\"https://example.com\"]");
+        assert!(error.contains("`agents.custom` is wrong: `https://example.com` is no host"), "{error}");
         let error = message("[agents.custom.codex]\ncommand = [\"x\"]");
         assert!(error.contains("`codex` is the name of an agent that Millrace knows"), "{error}");
         let error = message("[agents]\ndefault = \"claud\"");

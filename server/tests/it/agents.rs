@@ -244,7 +244,7 @@ async fn an_agent_reaches_the_hosts_of_its_own_and_of_its_repository() {
     let address = Arc::new(OnceLock::<String>::new());
     let known = Arc::clone(&address);
     let app = App::with_agent(script, move |config| {
-        config.agents.custom.get_mut("mine").unwrap().hosts = vec!["127.0.0.1:1001".to_owned()];
+        config.agents.custom.get_mut("mine").unwrap().hosts = vec!["127.0.0.1:1001".parse().unwrap()];
         // The runner reads its settings after the repository was made.
         if let Some(repository) = known.get() {
             config.sandbox.repositories.insert(repository.clone(), vec!["127.0.0.1:1002".parse().unwrap()]);

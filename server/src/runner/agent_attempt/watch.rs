@@ -75,7 +75,7 @@ impl AgentAttempt<'_> {
         confined
             .environment
             .extend(launch.environment.iter().map(|(name, value)| (name.into(), value.into())));
-        let of_agent = self.profile.hosts.iter().filter_map(|host| host.parse().ok());
+        let of_agent = self.profile.hosts.iter().cloned();
         let of_repository = self.config.sandbox.allowed_for(&self.attempt.job.repository).cloned();
         confined.allow = of_agent.chain(of_repository).collect();
         let Confinement { mut command, mut refusals, guard } = self.sandbox.command(&confined)?;

@@ -7,7 +7,7 @@ use std::{
 
 use url::Url;
 
-use crate::config::AgentConfig;
+use crate::config::{AgentConfig, HostPattern};
 
 /// What an agent is to do.
 #[derive(Clone, Copy, Debug)]
@@ -97,10 +97,10 @@ impl Launch {
 }
 
 /// The hosts of an agent that talks to `usual` ones unless the settings name another.
-pub(super) fn hosts(settings: &AgentConfig, usual: &[&str]) -> Vec<String> {
+pub(super) fn hosts(settings: &AgentConfig, usual: &[&str]) -> Vec<HostPattern> {
     match settings.base_url.as_ref().and_then(host) {
-        Some(host) => vec![host],
-        None => usual.iter().map(|host| (*host).to_owned()).collect(),
+        Some(host) => host.parse().into_iter().collect(),
+        None => usual.iter().filter_map(|host| host.parse().ok()).collect(),
     }
 }
 

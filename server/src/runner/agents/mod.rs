@@ -37,7 +37,7 @@ pub use self::{
     survey::{find_program, survey},
     whole_lines::WholeLines,
 };
-use crate::config::AgentsConfig;
+use crate::config::{AgentsConfig, HostPattern};
 
 /// A coding agent.
 pub trait Agent: Send + Sync {
@@ -76,8 +76,8 @@ pub struct Profile {
     pub install: Option<&'static str>,
     /// Variables that hold its credentials. One of them is enough; where there is none it needs none.
     pub credentials: &'static [&'static str],
-    /// Hosts that it must reach, `host` or `host:port`.
-    pub hosts: Vec<String>,
+    /// Hosts that it must reach.
+    pub hosts: Vec<HostPattern>,
     /// Files and directories of HOME that hold its sessions; it goes on with one of them where they are put back.
     pub sessions: &'static [&'static str],
 }

@@ -493,6 +493,20 @@ fn a_session_is_named_to_those_that_can_go_on_with_one() {
     }
 }
 
+fn hosts(names: &[&str]) -> Vec<config::HostPattern> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+#[test]
+fn an_agent_reaches_its_providers_and_one_without_any_reaches_nobody() {
+    assert_eq!(agent("gemini").profile().hosts, hosts(&["generativelanguage.googleapis.com"]));
+    let usual = ["api.openai.com", "chatgpt.com", "auth.openai.com"];
+    assert_eq!(agent("codex").profile().hosts, hosts(&usual));
+    for profile in all(&settings()).iter().map(|agent| agent.profile()) {
+        assert_eq!(profile.hosts.is_empty(), profile.credentials.is_empty(), "{}", profile.name);
+    }
+}
+
 #[test]
 fn settings_reach_the_programs() {
     let mut settings = settings();
@@ -520,7 +534,7 @@ fn settings_reach_the_programs() {
         assert!(whole.contains("fake-model"), "{}", profile.name);
         let limits_turns = matches!(profile.name.as_str(), "claude" | "gemini" | "qwen");
         assert_eq!(whole.to_lowercase().contains("turns"), limits_turns, "{}", profile.name);
-        assert_eq!(profile.hosts, ["127.0.0.1:8135"], "{}", profile.name);
+        assert_eq!(profile.hosts, hosts(&["127.0.0.1:8135"]), "{}", profile.name);
     }
 }
 

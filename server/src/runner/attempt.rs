@@ -2,7 +2,7 @@
 
 use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
-use app::model::{AttemptState, Job, JobId};
+use app::model::{AgentStatus, AttemptState, Job, JobId};
 use futures::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -28,9 +28,18 @@ pub struct RunningAttempt {
     pub output: AttemptOutput,
     pub stop: StopSignal,
     pub lifecycle: Lifecycle,
+    /// What this runner has found of agents by now.
+    pub agents: watch::Receiver<Vec<AgentStatus>>,
 }
 
 impl RunningAttempt {
+    /// The version of an agent on this machine, as the program tells it when it is asked.
+    pub fn version_of(&self, agent: &str) -> Option<String> {
+        let agents = self.agents.borrow();
+        let answer = agents.iter().find(|status| status.name == agent)?.version.as_deref()?;
+        Some(version_in(answer).to_owned())
+    }
+
     /// Tells people what happens now. A failure to do so is no reason to stop.
     pub async fn stage(&self, stage: &str) {
         if let Err(error) = self.lifecycle.set_progress(&self.job, Some(stage), None).await {
@@ -64,6 +73,7 @@ pub(super) async fn run(runner: &Runner, owned: OwnedJob, stop: StopSignal, slot
         output,
         stop: stop.clone(),
         lifecycle: runner.lifecycle.clone(),
+        agents: runner.agents.subscribe(),
     };
 
     let mut written = None;
@@ -132,6 +142,12 @@ pub(super) async fn run(runner: &Runner, owned: OwnedJob, stop: StopSignal, slot
     }
 }
 
+/// The number in an answer such as `codex-cli 0.63.0`; all of it where there is none.
+fn version_in(answer: &str) -> &str {
+    let mut words = answer.split_whitespace();
+    words.find(|word| word.starts_with(|char: char| char.is_ascii_digit())).unwrap_or(answer)
+}
+
 /// How an attempt ends whose execution panicked, which is a bug.
 fn panicked(job: JobId, panic: &(dyn Any + Send)) -> Outcome {
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
@@ -165,5 +181,17 @@ async fn pass_progress_on(lifecycle: Lifecycle, job: Job, mut progress: watch::R
             tracing::debug!(job.id = %job.id, %error, "progress was not noted");
         }
         tokio::time::sleep(PROGRESS_EVERY).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_the_number_that_a_program_answers() {
+        assert_eq!(version_in("codex-cli 0.63.0"), "0.63.0");
+        assert_eq!(version_in("1.0.98"), "1.0.98");
+        assert_eq!(version_in("nightly build"), "nightly build");
     }
 }

@@ -33,9 +33,9 @@ use std::{
     time::Duration,
 };
 
-use app::model::{JobId, Kind};
+use app::model::{AgentStatus, JobId, Kind};
 use async_trait::async_trait;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::{
     sync::CancellationToken,
     task::{AbortOnDropHandle, TaskTracker},
@@ -86,6 +86,8 @@ pub struct Runner {
     held: Mutex<HashMap<Key, Stopper>>,
     slots: Arc<Semaphore>,
     verdicts: Verdicts,
+    /// What there is of each agent on this machine; nothing before it has looked.
+    agents: watch::Sender<Vec<AgentStatus>>,
     /// The operator wants it to take nothing new; the heartbeat hears of it.
     draining: AtomicBool,
 }
@@ -108,6 +110,7 @@ impl Runner {
             held: Mutex::default(),
             slots,
             verdicts,
+            agents: watch::Sender::default(),
             draining: AtomicBool::new(false),
         })
     }

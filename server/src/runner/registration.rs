@@ -17,6 +17,7 @@ pub(super) async fn keep(runner: Arc<Runner>) {
     }
     loop {
         let found = agents::survey(&runner.config.agents).await;
+        runner.agents.send_replace(found.clone());
         if let Err(error) = db::runners::set_agents(runner.lifecycle.db(), &runner.name, &found).await {
             tracing::debug!(%error, "which agents are there is told later");
         }

@@ -185,7 +185,7 @@ async fn only_an_agents_job_that_one_may_see_can_be_continued() {
 
 /// A program called `claude` that remembers its prompts, prints what it remembers, and does what the prompt says.
 const CLAUDE: &str = r#"#!/bin/sh
-[ "$1" = -p ] || exit 0
+[ "$1" = -p ] || { echo "claude-of-a-test 1.2.3"; exit; }
 prompt=$(cat); memory=$HOME/.claude/projects; mkdir -p "$memory"
 echo "It remembers: $(cat "$memory/said" 2>/dev/null)"
 printf '%s, ' "$prompt" >> "$memory/said"
@@ -207,6 +207,7 @@ async fn an_agent_remembers_what_it_did_where_that_is_there() {
     fs::set_permissions(programs.join("claude"), fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let _runner = app.runner_process(&[("PATH", &path)]);
+    until("the runner has looked for agents", async || app.get_json("/api/agents").await != json!([])).await;
     let mut first = None;
     let mut remembered = Vec::new();
 
@@ -225,6 +226,8 @@ async fn an_agent_remembers_what_it_did_where_that_is_there() {
     // Nothing of what failed, and of what was not published because of the secret in it.
     let expected = ["", "work, ", "work, ", "work, ", "work, nothing, "];
     assert_eq!(remembered, expected.map(|said| format!("It remembers: {said}")));
+    let run = app.job(first.unwrap()).await.attempts.remove(0).agent.unwrap();
+    assert_eq!(run.version.as_deref(), Some("1.2.3"), "it says none itself");
 }
 
 #[tokio::test]
@@ -406,12 +409,18 @@ async fn a_jobs_page_shows_the_facts_of_the_attempt_that_it_shows() {
     let app = App::start().await;
     let runner = ByHand(&app);
     let id = ask(&app, json!({ "max_attempts": 2 })).await;
-    for (protection, model) in
-        [(Protection::None, "the-first-model"), (Protection::Sandbox, "the-second-model")]
-    {
+    for (protection, model, branch) in [
+        (Protection::None, "the-first-model", None),
+        (Protection::Sandbox, "the-second-model", Some("millrace/count".to_owned())),
+    ] {
         let running = runner.start_one().await;
-        let run =
-            AgentRun { protection: Some(protection), model: Some(model.to_owned()), ..AgentRun::default() };
+        let run = AgentRun {
+            protection: Some(protection),
+            model: Some(model.to_owned()),
+            branch,
+            head: Some("c0ffee".repeat(6) + "c0ff"),
+            ..AgentRun::default()
+        };
         agent_runs::note(app.db(), id, running.attempt, &run).await.unwrap().unwrap();
         runner.end(&running, Outcome::failed("It failed.")).await;
     }
@@ -433,4 +442,8 @@ async fn a_jobs_page_shows_the_facts_of_the_attempt_that_it_shows() {
     assert!(first.contains(&attempt(1)) && !first.contains("the-second-model"), "{first}");
     assert!(latest.contains("the-second-model") && latest.contains(&attempt(2)), "{latest}");
     assert!(!latest.contains("it could reach this machine"), "{latest}");
+    assert!(
+        latest.contains(">c0ffeec0ffee<") && !first.contains("c0ffee"),
+        "only what was published: {first}"
+    );
 }

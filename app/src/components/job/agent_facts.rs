@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Names and values of an attempt; what is not known has none.
-pub fn agent_facts(job: &Job, attempt: Option<&Attempt>) -> [(&'static str, Option<String>); 7] {
+pub fn agent_facts(job: &Job, attempt: Option<&Attempt>) -> [(&'static str, Option<String>); 8] {
     let run = attempt.and_then(|attempt| attempt.agent.as_ref());
     let version = run.and_then(|run| run.version.as_deref()).unwrap_or_default();
     let agent = job.agent.as_ref().map(|agent| format!("{agent} {version}").trim_end().to_owned());
@@ -15,12 +15,15 @@ pub fn agent_facts(job: &Job, attempt: Option<&Attempt>) -> [(&'static str, Opti
         Protection::Sandbox => "sandbox".to_owned(),
         Protection::None => "none: it could reach this machine".to_owned(),
     });
+    // It is noted before the push, which may have failed.
+    let head = run.filter(|run| run.branch.is_some()).and_then(|run| run.head.as_ref());
     let changes = run.and_then(|run| run.changes);
     let usage = run.and_then(|run| run.usage);
     [
         ("Agent", agent),
         ("Model", model),
         ("Protection", protection),
+        ("Published", head.map(|commit| commit.chars().take(12).collect())),
         ("Changed", changes.map(changed_text)),
         ("Commits", changes.map(|changes| changes.commits.to_string())),
         ("Tokens", usage.map(tokens_text)),

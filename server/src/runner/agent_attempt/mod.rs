@@ -180,7 +180,11 @@ impl AgentAttempt<'_> {
         // It becomes a commit's message, a comment and a pull request's text.
         let summary = ending.told.summary.take();
         ending.told.summary = summary.map(|summary| self.secrets(&launch).redacted(&summary));
-        self.note(|run| told(run, &ending.told)).await;
+        self.note(|run| {
+            told(run, &ending.told);
+            run.version = run.version.take().or_else(|| self.attempt.version_of(&self.profile.name));
+        })
+        .await;
         if self.attempt.stop.reason().is_some() {
             return Ok(Outcome::failed("stopped"));
         }

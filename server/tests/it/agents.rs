@@ -3,7 +3,7 @@
 use std::{
     fs,
     num::NonZeroU64,
-    os::unix::fs::{PermissionsExt as _, symlink},
+    os::unix::fs::symlink,
     path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -116,38 +116,6 @@ async fn an_agent_sees_nothing_of_the_directory_that_its_program_lies_in() {
 
     let seen = app.repo.git(&["show", &format!("{}:seen.txt", job.branch.expect("a branch"))]);
     assert_eq!(seen, "agent");
-}
-
-#[tokio::test]
-async fn an_agent_in_an_environment_of_pythons_finds_its_interpreter() {
-    let directory = tempfile::tempdir().unwrap();
-    let place = |path: &str| directory.path().join(path);
-    for path in ["python/bin", "python/lib", "environment/bin"] {
-        fs::create_dir_all(place(path)).unwrap();
-    }
-    let write = |path: &str, text: String| {
-        fs::write(place(path), text).unwrap();
-        fs::set_permissions(place(path), fs::Permissions::from_mode(0o755)).unwrap();
-    };
-    // A shell does for an interpreter.
-    let library = place("python/lib/library");
-    write("python/bin/python", format!("#!/bin/sh\ncat '{}' > seen.txt\n", library.display()));
-    fs::write(library, "a library").unwrap();
-    symlink(place("python/bin/python"), place("environment/bin/python")).unwrap();
-    fs::write(place("environment/pyvenv.cfg"), format!("home = {}\n", place("python/bin").display()))
-        .unwrap();
-    write("environment/bin/agent", format!("#!{}\n", place("environment/bin/python").display()));
-    let program = place("environment/bin/agent").display().to_string();
-    let app = App::with_agent("false", move |config| {
-        config.agents.custom.get_mut("mine").unwrap().command = vec![program.clone()].try_into().unwrap();
-    })
-    .await;
-    let _runner = app.runner().await;
-
-    let job = ask(&app, "mine", json!({})).await.job;
-
-    let branch = job.branch.unwrap_or_else(|| panic!("{:?}", job.error));
-    assert_eq!(app.repo.git(&["show", &format!("{branch}:seen.txt")]), "a library");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Agents' jobs that go on where another one stopped, and jobs whose agent has no quota left.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
+use std::time::Duration;
 
 use app::model::{
     AgentOutcome, AgentRun, ChangeFigures, Job, JobId, JobState, Kind, Protection, Role, Timestamp, Usage,
@@ -181,53 +181,6 @@ async fn only_an_agents_job_that_one_may_see_can_be_continued() {
     }
     let elsewhere = json!({ "parent": agent, "prompt": "go on", "repository": "https://example.com/x" });
     assert_eq!(app.post_json("/api/jobs", &elsewhere).await.status(), 422);
-}
-
-/// A program called `claude` that remembers its prompts, prints what it remembers, and does what the prompt says.
-const CLAUDE: &str = r#"#!/bin/sh
-[ "$1" = -p ] || { echo "claude-of-a-test 1.2.3"; exit; }
-prompt=$(cat); memory=$HOME/.claude/projects; mkdir -p "$memory"
-echo "It remembers: $(cat "$memory/said" 2>/dev/null)"
-printf '%s, ' "$prompt" >> "$memory/said"
-echo '{"type":"system","subtype":"init","session_id":"its-session"}'
-case $prompt in
-fail) echo '{"type":"result","subtype":"error_during_execution","is_error":true,"errors":["Failed."]}'; exit 1 ;;
-leak) printf 'key = "%s%s"\n' AKIA Q3EGRNXM7T2VJ4WZ > settings.toml ;;
-work) date +%N >> work.txt ;;
-esac
-echo '{"type":"result","subtype":"success","is_error":false,"result":"Done."}'
-"#;
-
-#[tokio::test]
-async fn an_agent_remembers_what_it_did_where_that_is_there() {
-    let app = App::start().await;
-    let programs = app.path().join("programs");
-    fs::create_dir(&programs).unwrap();
-    fs::write(programs.join("claude"), CLAUDE).unwrap();
-    fs::set_permissions(programs.join("claude"), fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
-    let _runner = app.runner_process(&[("PATH", &path)]);
-    until("the runner has looked for agents", async || app.get_json("/api/agents").await != json!([])).await;
-    let mut first = None;
-    let mut remembered = Vec::new();
-
-    for prompt in ["work", "fail", "leak", "nothing", "end"] {
-        let mut fields = json!({ "agent": "claude", "prompt": prompt, "max_attempts": 1 });
-        if let Some(first) = first {
-            fields["parent"] = json!(first);
-        }
-        let id = ask(&app, fields).await;
-        app.finished(id).await;
-        first.get_or_insert(id);
-        let said = app.stdout(id).await.into_iter().find(|line| line.starts_with("It remembers: "));
-        remembered.push(said.unwrap_or_default());
-    }
-
-    // Nothing of what failed, and of what was not published because of the secret in it.
-    let expected = ["", "work, ", "work, ", "work, ", "work, nothing, "];
-    assert_eq!(remembered, expected.map(|said| format!("It remembers: {said}")));
-    let run = app.job(first.unwrap()).await.attempts.remove(0).agent.unwrap();
-    assert_eq!(run.version.as_deref(), Some("1.2.3"), "it says none itself");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod harness;
 
 mod accounts;
+mod agent_programs;
 mod agents;
 mod answers;
 mod bad_input;

@@ -61,7 +61,7 @@ fn program() -> Result<BpfProgram, seccompiler::Error> {
         .map(|request| SeccompRule::new(vec![equals(1, request, SeccompCmpOp::Eq)?]))
         .collect();
     rules.insert(libc::SYS_ioctl, typing?);
-    // They set limits of another process: the first one could look at nothing any more with no file to open.
+    // Limits of another process: the first one could not look at anything any more if it could open no file.
     let of_another = equals(0, 0, SeccompCmpOp::Ne)?;
     rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![of_another])?]);
     let filter = SeccompFilter::new(

@@ -16,22 +16,24 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal()?.stop;
     metrics::start()?;
     let lifecycle = connect::lifecycle(&config).await?;
+    let retention = config.retention;
+    let connection = Connection::new(&config, lifecycle.db().clone(), lifecycle.queue())?;
+    let config = Arc::new(config);
+    // Before it listens: whoever reaches it is answered.
+    let router = http::router(Server::new(Arc::clone(&config), lifecycle.clone(), connection.clone()))?;
     let listen = config.server.listen;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("{listen} cannot be listened on; choose another address with --listen"))?;
-    let retention = config.retention;
-    let connection = Connection::new(&config, lifecycle.db().clone(), lifecycle.queue())?;
-    let config = Arc::new(config);
     let reconciling =
         tokio::spawn(lifecycle::reconcile(lifecycle.clone(), Arc::clone(&config), stop.clone()));
     let retaining = tokio::spawn(lifecycle::retain(lifecycle.clone(), retention, stop.clone()));
     let answers = Answers::new(connection.clone(), lifecycle.clone(), Arc::clone(&config));
     let answering = tokio::spawn(answers.run(stop.clone()));
-    let webhooks = Webhooks::new(Arc::clone(&config), lifecycle.clone(), connection.clone());
+    let webhooks = Webhooks::new(Arc::clone(&config), lifecycle, connection);
     let working = tokio::spawn(webhooks.run(stop.clone()));
     tracing::info!(address = config.server.public_address(), "ready");
-    http::serve(Server::new(config, lifecycle, connection), listener, stop).await?;
+    http::serve_router(router, listener, stop).await?;
     reconciling.await?;
     retaining.await?;
     answering.await?;

@@ -9,7 +9,7 @@ use millrace::{
     backend::Server,
     config::Config,
     connection::{Connection, ConnectionError, Purpose},
-    github::RepositoryName,
+    github::{GitHubError, RepositoryName},
 };
 use millrace_fake_github::{APP_PRIVATE_KEY, FakeGitHub};
 use reqwest::{Response, StatusCode, Url};
@@ -306,12 +306,27 @@ async fn many_who_want_the_same_token_ask_once() {
 
     let repository = repository();
     let tokens = join_all((0..50).map(|_| story.app.connection.token(&repository, Purpose::Read))).await;
-    let first = tokens[0].as_ref().unwrap().expose_secret();
+    let first = tokens[0].as_ref().unwrap().0.expose_secret();
 
-    assert!(tokens.iter().all(|token| token.as_ref().unwrap().expose_secret() == first));
+    assert!(tokens.iter().all(|token| token.as_ref().unwrap().0.expose_secret() == first));
     assert_eq!(story.asked("POST", "access_tokens") - before, 1);
     story.app.connection.token(&repository, Purpose::Fetch).await.unwrap();
     assert_eq!(story.asked("POST", "access_tokens") - before, 2, "another purpose, another token");
+}
+
+#[tokio::test]
+async fn a_token_that_was_taken_back_is_used_once_more_and_then_another() {
+    let story = Story::connected().await;
+    let repository = repository();
+    let ask = async || {
+        let client = story.app.connection.client(&repository, Purpose::Read).await.unwrap();
+        client.branch_head(&repository, "main").await
+    };
+    ask().await.unwrap();
+    story.github.world().revoke_installation_tokens();
+
+    assert_eq!(ask().await, Err(GitHubError::Unauthorized));
+    ask().await.unwrap();
 }
 
 #[tokio::test]
@@ -420,7 +435,7 @@ async fn a_token_from_the_settings_does_without_an_app() {
 
     let token = app.connection.token(&repository(), Purpose::Push).await.unwrap();
 
-    assert_eq!(token.expose_secret(), "ghp_test");
+    assert_eq!(token.0.expose_secret(), "ghp_test");
     assert_eq!(app.connection.own_login().await.unwrap(), "grace");
     assert_eq!(app.connection.webhook_secrets().await.unwrap()[0].expose_secret(), "by hand");
     let without = App::start().await;

@@ -77,7 +77,7 @@ pub(super) async fn permission(
     }
     let user = state
         .account(&login)
-        .map_err(|_| Refusal::new(axum::http::StatusCode::NOT_FOUND, format!("{login} is not a user")))?;
+        .map_err(|_| Refusal::new(StatusCode::NOT_FOUND, format!("{login} is not a user")))?;
     let role = state.role(&spot.repository, &user.login);
     Ok(Reply::ok(json!({
         "permission": role.as_permission(), "role_name": role.as_str(), "user": state.render_user(&login),
@@ -98,7 +98,7 @@ pub(super) async fn branch(
     let state = world.lock();
     caller.may(&state, &spot.repository, Need::read(&["contents"]))?;
     let sha = git::resolve(&state.bare(&spot.repository), &format!("refs/heads/{branch}"));
-    let sha = sha.ok_or_else(|| Refusal::new(axum::http::StatusCode::NOT_FOUND, "Branch not found"))?;
+    let sha = sha.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "Branch not found"))?;
     Ok(Reply::ok(json!({ "name": branch, "commit": { "sha": sha }, "protected": false })))
 }
 

@@ -56,6 +56,11 @@ impl World {
         arranged(self.lock().rename_repository(full_name, name, by));
     }
 
+    /// Takes every token of an installation back.
+    pub fn revoke_installation_tokens(&self) {
+        self.lock().tokens.retain(|_, token| matches!(token, Token::User { .. }));
+    }
+
     #[track_caller]
     pub fn make_private(&self, repository: &str) {
         arranged(self.lock().repository_mut(repository)).private = true;

@@ -50,7 +50,7 @@ mod tests {
         );
         assert_eq!(installed_with("/home/ada/.local/bin/agent"), Some("/home/ada/.local/bin".into()));
         let environment = tempfile::tempdir().unwrap();
-        std::fs::write(environment.path().join("pyvenv.cfg"), "").unwrap();
+        fs::write(environment.path().join("pyvenv.cfg"), "").unwrap();
         let program = environment.path().join("bin/aider");
         assert_eq!(installed_with(program.to_str().unwrap()).as_deref(), Some(environment.path()));
     }

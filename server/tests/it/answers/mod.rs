@@ -102,6 +102,7 @@ impl Site {
             asked: Some(Asked { place: AskedIn::Comment, id: signed(comment) }),
             head_sha,
             base: None,
+            fork: None,
         };
         answers::open(self.app.db(), &new).await.unwrap();
         let queue = self.app.queue();

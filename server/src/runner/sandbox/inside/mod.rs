@@ -74,6 +74,9 @@ const NOT_STARTED: u8 = 127;
 /// After a limit was hit; the report says which.
 const OVER_LIMIT: i32 = 137;
 
+/// Returns when a limit is exceeded, with which.
+type UntilOver = fn(&OwnLimits) -> Resource;
+
 /// Runs the program to its end and ends like it.
 pub fn run(inside: Inside) -> anyhow::Result<ExitCode> {
     // Nothing of the program's may look into this process, where the report is.
@@ -95,8 +98,7 @@ pub fn run(inside: Inside) -> anyhow::Result<ExitCode> {
     };
     started.send(child)?;
     let (limits, line) = (inside.limits, Arc::new(Mutex::new(line)));
-    let watches: [(&str, fn(&OwnLimits) -> Resource); 2] =
-        [("watch", watch::until_over), ("disk", disk::until_over)];
+    let watches: [(&str, UntilOver); 2] = [("watch", watch::until_over), ("disk", disk::until_over)];
     for (name, until_over) in watches {
         let line = Arc::clone(&line);
         thread::Builder::new().name(name.to_owned()).spawn(move || {

@@ -44,6 +44,7 @@ fn standing_outlook(job: &Job) -> String {
         JobState::Running => stage_text(job.stage.as_deref().unwrap_or("start")),
         JobState::Succeeded => match job.outcome {
             Some(AgentOutcome::NoChange) => "The agent finished and left nothing to commit.",
+            Some(_) if job.branch.is_none() => "The agent's work is shown here. It was pushed nowhere.",
             Some(_) => "The agent's work is on its branch.",
             None => "All done.",
         }

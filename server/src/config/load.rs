@@ -394,6 +394,18 @@ mod tests {
     }
 
     #[test]
+    fn as_many_attempts_as_a_job_can_have_and_no_more() {
+        assert_eq!(load_text("[queue]\nmax_attempts = 20").unwrap().queue.max_attempts, 20);
+        for wrong in [0, 21] {
+            let error = load_text(&format!("[queue]\nmax_attempts = {wrong}")).unwrap_err().to_string();
+            assert!(
+                error.contains("`queue.max_attempts` is wrong") && error.contains("between 1 and 20"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn an_address_that_nobody_can_connect_to_is_wrong_and_not_repeated() {
         for (section, url, right) in [
             ("database", "hunter2", "postgres://"),

@@ -69,14 +69,9 @@ async fn a_wrong_setting_stops_the_start_and_says_file_key_and_what_would_be_rig
     let error = start("[log]\nlevel = \"a=b=c\"\n").await;
     assert!(error.contains("Leptos.toml") && error.contains("`log.level`"), "{error}");
 
-    for (text, key, right) in [
-        ("[queue]\nmax_attempts = 25\n", "queue.max_attempts", "between 1 and 20"),
-        ("[server]\nsecret_key = \"hunter2\"\n", "server.secret_key", "openssl rand -hex 32"),
-    ] {
-        let error = start(text).await;
-        assert!(error.contains("Leptos.toml") && error.contains(&format!("`{key}`")), "{error}");
-        assert!(error.contains(right) && !error.contains("hunter2"), "{error}");
-    }
+    let error = start("[server]\nsecret_key = \"hunter2\"\n").await;
+    assert!(error.contains("Leptos.toml") && error.contains("`server.secret_key`"), "{error}");
+    assert!(error.contains("openssl rand -hex 32") && !error.contains("hunter2"), "{error}");
 }
 
 #[tokio::test]

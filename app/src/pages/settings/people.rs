@@ -15,10 +15,10 @@ pub fn people(people: Accounts, me: UserId, signs_in_with_github: bool, now: Tim
         row(account, can_link, now)
     });
     let members = if people.members.is_empty() {
-        Either::Left("Nobody else. ")
+        Either::Left("Nobody else comes in with GitHub. ")
     } else {
         let names = people.members.into_iter().map(|name| view! { <code>{name}</code> " " });
-        Either::Right(names.collect_view())
+        Either::Right(view! { "Besides, these come in with GitHub: " {names.collect_view()} })
     };
     view! {
         <section class="panel" aria-labelledby="people-title">
@@ -27,9 +27,9 @@ pub fn people(people: Accounts, me: UserId, signs_in_with_github: bool, now: Tim
                 <span class="panel-note">"Who may come in"</span>
             </header>
             <div id="people" data-part="" tabindex="-1"><ul class="panel-rows">{rows.collect_view()}</ul></div>
-            <p class="panel-foot">
-                "Besides, GitHub lets in: " {members} "Change it with " <code>"members"</code> " under [github] in Leptos.toml."
-            </p>
+            <div class="panel-foot">
+                <p>{members} "Change it with " <code>"members"</code> " under [github] in Leptos.toml."</p>
+            </div>
         </section>
     }
 }

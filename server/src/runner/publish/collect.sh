@@ -19,17 +19,18 @@ export GIT_CONFIG_KEY_3=maintenance.auto GIT_CONFIG_VALUE_3=false
 # The checkout goes with its attempt, so nothing in it has to outlive the machine.
 export GIT_CONFIG_KEY_4=core.fsync GIT_CONFIG_VALUE_4=none
 
+# Nobody writes here any more, and by the time of the index git knows that it need not look into each file again.
+seal_index() { touch -c -d '+2 seconds' .git/index || :; }
+
 # A git that was killed leaves its lock.
 rm -f .git/index.lock
 # The index was written by another user, so every file looks as if somebody had touched it, and would be stored once more. Git
-# looks at them all; what it finds the same stays the same, because nobody writes here any more. By the time of the index git
-# knows that it need not look again.
+# looks at them all; what it finds the same stays the same.
 git update-index -q --refresh >/dev/null || :
-touch -c -d "@$(($(date +%s) + 2))" .git/index
-# A repository inside of this one would become a link to a commit that nobody else has: its files are what was made.
-find . -path ./.git -prune -o -name .git -type d -prune -exec rm -rf {} +
+seal_index
 
-# What is too large is named, unless it is ignored or as it was.
+# What is too large is named, unless it is ignored or as it was. A repository inside of this one would become a link to a
+# commit that nobody else has: its files are what was made. Git begins to look when all this is said.
 leave_out='
 for file do
   if [ -n "$(git --literal-pathspecs ls-files --modified --others --exclude-standard -- "$file")" ]; then
@@ -40,8 +41,10 @@ done'
 {
   printf '.\0'
   for pattern do printf ':(exclude,glob)%s\0' "$pattern"; done
-  LARGEST=$largest find . -path ./.git -prune -o -type f -size +"$largest"k -exec sh -c "$leave_out" leave_out {} +
+  LARGEST=$largest find . -path ./.git -prune -o -name .git -type d -prune -exec rm -rf {} + \
+    -o -type f -size +"$largest"k -exec sh -c "$leave_out" leave_out {} +
 } | git add --all --pathspec-from-file=- --pathspec-file-nul
+seal_index
 
 start=$(git rev-parse --verify --quiet 'HEAD^{commit}') || start=$base
 if [ "$start" != "$base" ] && ! git merge-base --is-ancestor "$base" "$start"; then

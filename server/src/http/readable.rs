@@ -14,11 +14,18 @@ pub(super) struct Detail(pub String);
 
 /// How soon a browser asks again where the fault is likely to pass, in seconds.
 const AGAIN_AFTER: u8 = 5;
+/// The colours of `style/main.css`; nothing else is asked for, because the next request may be refused too.
 const STYLE: &str = "
-    :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
+    :root {
+        color-scheme: light dark;
+        color: light-dark(#1f1d1a, #edebe7);
+        background: light-dark(#f8f7f4, #141312);
+        font: 16px/1.5 system-ui, sans-serif;
+    }
     body { display: grid; min-height: 100vh; margin: 0; place-items: center }
     main { max-width: 34rem; padding: 2rem }
     h1 { font-size: 1.4rem }
+    a { color: light-dark(#0b6b77, #4cc0cc) }
 ";
 
 /// Turns a problem into a page. What is below `/api` is for programs, whoever asks.

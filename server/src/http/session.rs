@@ -104,7 +104,7 @@ pub(super) fn destination(next: Option<&str>) -> &str {
     const LONGEST: usize = 2000;
     let is_ours = |next: &&str| {
         let mut chars = next.chars();
-        // Browsers take `//` and `/\\` for another host.
+        // Browsers take `//` and `/\` for another host.
         chars.next() == Some('/')
             && !matches!(chars.next(), Some('/' | '\\'))
             && next.len() <= LONGEST

@@ -1,14 +1,19 @@
 //! How much a commit would put on the disk, counted before it is checked out: a repository of some kilobytes can hold
 //! thousands of millions of files, in trees that hold the same tree again and again.
 
-use std::{io, path::Path, process::Stdio};
+use std::{
+    fs::File,
+    io::{self, BufRead as _, BufReader, Read},
+    path::Path,
+    process::Stdio,
+};
 
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
+use tokio::task::spawn_blocking;
 
 use super::git::{self, GitError};
 
 /// Files and directories. Of the repositories that people work in, the largest have some hundred thousand.
-pub(super) const MOST_ENTRIES: u64 = 2_000_000;
+pub(super) const MOST_ENTRIES: u64 = 1_000_000;
 /// Of the list of them, all of which git has in its memory while it checks out.
 const MOST_LISTED: u64 = 512 << 20;
 /// A longer entry is counted as several.
@@ -40,8 +45,12 @@ pub(super) async fn too_much(
     let mut child =
         command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(GitError::Missing)?;
     let listing = child.stdout.take().ok_or_else(|| GitError::Missing(io::ErrorKind::BrokenPipe.into()))?;
+    let listing = File::from(listing.into_owned_fd().map_err(GitError::Missing)?);
     let most = Most { entries: MOST_ENTRIES, listed: MOST_LISTED, bytes: most_bytes };
-    if let Some(much) = count(listing, &most).await.map_err(GitError::Missing)? {
+    // Git is never late with what a hostile commit has, so it would keep a thread of the runner for itself. Where nobody waits
+    // any more, git ends, and with it the listing.
+    let counted = spawn_blocking(move || count(listing, &most)).await;
+    if let Some(much) = counted.map_err(io::Error::other).flatten().map_err(GitError::Missing)? {
         // Git ends when it is dropped.
         return Ok(Some(much));
     }
@@ -52,11 +61,11 @@ pub(super) async fn too_much(
     }
 }
 
-async fn count(listing: impl AsyncRead + Unpin, most: &Most) -> io::Result<Option<TooMuch>> {
+fn count(listing: impl Read, most: &Most) -> io::Result<Option<TooMuch>> {
     let mut listing = BufReader::new(listing);
     let (mut entries, mut listed, mut bytes) = (0_u64, 0_u64, 0_u64);
     let mut entry = Vec::new();
-    while (&mut listing).take(LONGEST_ENTRY).read_until(0, &mut entry).await? > 0 {
+    while listing.by_ref().take(LONGEST_ENTRY).read_until(0, &mut entry)? > 0 {
         entries += 1;
         listed += entry.len() as u64;
         bytes = bytes.saturating_add(size(&entry).unwrap_or(0));
@@ -84,8 +93,8 @@ mod tests {
     const LISTING: &[u8] = b"040000 tree aaaa       -\td\x00100644 blob bbbb      10\td/a 99\x00\
                              160000 commit cccc       -\ts\x00100755 blob dddd    1000\tb\x00";
 
-    #[tokio::test]
-    async fn files_are_added_up_and_everything_is_counted() {
+    #[test]
+    fn files_are_added_up_and_everything_is_counted() {
         let most = |entries, listed, bytes| Most { entries, listed, bytes };
         let all = LISTING.len() as u64;
         for (most, expected) in [
@@ -94,13 +103,13 @@ mod tests {
             (most(3, all, 1010), Some(TooMuch::Entries)),
             (most(4, all - 1, 1010), Some(TooMuch::Entries)),
         ] {
-            assert_eq!(count(LISTING, &most).await.unwrap(), expected);
+            assert_eq!(count(LISTING, &most).unwrap(), expected);
         }
     }
 
-    #[tokio::test]
-    async fn a_name_without_an_end_is_too_much() {
+    #[test]
+    fn a_name_without_an_end_is_too_much() {
         let most = Most { entries: 4, listed: u64::MAX, bytes: 0 };
-        assert_eq!(count(tokio::io::repeat(b'x'), &most).await.unwrap(), Some(TooMuch::Entries));
+        assert_eq!(count(io::repeat(b'x'), &most).unwrap(), Some(TooMuch::Entries));
     }
 }

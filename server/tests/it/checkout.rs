@@ -109,7 +109,7 @@ async fn a_few_kilobytes_that_hold_thousands_of_millions_of_files_are_not_checke
             .await;
 
         let error = detail.job.error.unwrap_or_default();
-        assert!(error.contains("more than 2 million files and directories"), "{name}: {error}");
+        assert!(error.contains("more than 1 million files and directories"), "{name}: {error}");
         assert_eq!(detail.attempts.len(), 1, "it would only be found again");
     }
 }
@@ -125,6 +125,36 @@ async fn a_commit_that_is_larger_than_an_attempt_may_be_is_not_checked_out() {
 
     let error = read(&app, "main").await;
     assert!(error.contains("its files are larger than 1 MiB together"), "{error}");
+}
+
+#[tokio::test]
+async fn a_mirror_stays_of_few_packs_however_often_it_is_fetched() {
+    let app = App::start().await;
+    let _runner = app.runner().await;
+    app.repo.commit("file", "first");
+    assert_eq!(read(&app, "main").await, "first");
+    let mirror = mirrors(&app).remove(0);
+    let count = || {
+        let files = fs::read_dir(mirror.join("objects/pack")).unwrap();
+        files
+            .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|end| end == "pack"))
+            .count()
+    };
+    for number in 0..40 {
+        app.repo.commit("file", &number.to_string());
+        let (mirror, address) = (mirror.to_str().unwrap(), app.repo.address());
+        let refs = "+refs/heads/*:refs/heads/*";
+        app.repo.git(&["-C", mirror, "-c", "fetch.unpackLimit=1", "fetch", "--quiet", &address, refs]);
+    }
+    assert!(count() > 40);
+    let earlier = app.repo.head();
+
+    app.repo.commit("file", "last");
+    assert_eq!(read(&app, "main").await, "last");
+
+    assert!(count() < 10, "{} packs", count());
+    // Nothing was lost.
+    assert_eq!(read(&app, &earlier).await, "39");
 }
 
 #[tokio::test]

@@ -26,12 +26,11 @@ test("a comment becomes a pull request, and goes on with it", async ({ page, mil
     return heads.split("\n").find((line) => line.endsWith(`refs/heads/${branch}`))?.split("\t")[0];
   };
 
-  // One click here, two there.
+  // One click here, one there, and one for the repositories.
   await signIn(page, millrace);
   await page.goto(`${millrace.address}/settings`);
-  await page.getByRole("link", { name: "Connect GitHub" }).click();
   await picture("connect");
-  await page.getByRole("button", { name: "Create the App at GitHub" }).click();
+  await page.getByRole("button", { name: "Connect GitHub" }).click();
   await page.getByRole("button", { name: "Create GitHub App" }).click();
   await page.getByRole("button", { name: "Install" }).click();
   await expect(page).toHaveURL(new RegExp(`^${millrace.address}/settings`));

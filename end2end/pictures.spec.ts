@@ -31,7 +31,7 @@ test("every page fits its screen in both themes", async ({ page, millrace, repos
   const running = await millrace.submit(repository, "ci/watch");
   await signIn(page, millrace);
 
-  const pages = { board: "/", lanes: "/lanes", settings: "/settings", "connect-github": "/settings/github", deliveries: "/deliveries", "new-job": "/new", "job-running": `/jobs/${running}`, "job-failed": `/jobs/${failed}`, "job-agent": `/jobs/${agent}` };
+  const pages = { board: "/", lanes: "/lanes", settings: "/settings", deliveries: "/deliveries", "new-job": "/new", "job-running": `/jobs/${running}`, "job-failed": `/jobs/${failed}`, "job-agent": `/jobs/${agent}` };
   for (const [width, height] of [[1440, 900], [768, 1024], [390, 844]] as const) {
     await page.setViewportSize({ width, height });
     for (const colorScheme of ["light", "dark"] as const) {

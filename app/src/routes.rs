@@ -9,8 +9,7 @@ use leptos_router::{
 };
 
 use crate::pages::{
-    BoardPage, ConnectGitHubPage, DeliveriesPage, Frame, JobPage, LanesPage, NewJobPage, NotFoundPage,
-    SettingsPage, SignInPage,
+    BoardPage, DeliveriesPage, Frame, JobPage, LanesPage, NewJobPage, NotFoundPage, SettingsPage, SignInPage,
 };
 
 /// The whole dashboard. Pages are rendered complete (`SsrMode::Async`), so that they work before, or without, the WASM.
@@ -29,7 +28,6 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/deliveries") view=DeliveriesPage ssr=SsrMode::Async />
                     <Route path=path!("/jobs/:id") view=JobPage ssr=SsrMode::Async />
                     <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
-                    <Route path=path!("/settings/github") view=ConnectGitHubPage ssr=SsrMode::Async />
                     <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
                 </FlatRoutes>
             </Frame>

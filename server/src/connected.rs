@@ -16,9 +16,15 @@ pub const PENDING: &str = "github_app";
 /// As long as GitHub's code is good.
 const GOOD_FOR: TimeDelta = TimeDelta::hours(1);
 
-/// What must fit when the browser comes back.
+/// Forms that a browser may have open at once; of more, the oldest do not work any more.
+const MOST_FORMS: usize = 8;
+
+/// Of the forms that a browser was given, what must fit when it comes back.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Pending(Vec<Form>);
+
 #[derive(Serialize, Deserialize)]
-pub struct Pending {
+struct Form {
     /// Its hash: whoever reads the database cannot bring it.
     state: SecretHash,
     expires_at: i64,
@@ -27,7 +33,15 @@ pub struct Pending {
 impl Pending {
     pub fn fits(&self, state: Option<&str>) -> bool {
         let hash = state.map(|state| secret::hash(&state.into()));
-        hash == Some(self.state) && Utc::now().timestamp() < self.expires_at
+        let now = Utc::now().timestamp();
+        self.0.iter().any(|form| Some(form.state) == hash && now < form.expires_at)
+    }
+
+    fn add(&mut self, state: SecretHash) {
+        if self.0.len() >= MOST_FORMS {
+            self.0.remove(0);
+        }
+        self.0.push(Form { state, expires_at: (Utc::now() + GOOD_FOR).timestamp() });
     }
 }
 
@@ -60,8 +74,9 @@ impl Server {
             ApiError::Internal
         })?;
         let session = request.extensions.get::<Session>().ok_or(ApiError::SignIn)?;
-        let expires_at = (Utc::now() + GOOD_FOR).timestamp();
-        let pending = Pending { state: secret::hash(&state), expires_at };
+        // What was written by another version is no reason to refuse.
+        let mut pending = session.get::<Pending>(PENDING).await.ok().flatten().unwrap_or_default();
+        pending.add(secret::hash(&state));
         session.insert(PENDING, pending).await.map_err(session_failed)?;
         Ok(self.connection.app_form(&self.config.server.public_address(), organisation, &state))
     }

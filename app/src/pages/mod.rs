@@ -2,7 +2,6 @@
 
 mod board;
 mod changes;
-mod connect_github;
 mod conversation;
 mod deliveries;
 mod error;
@@ -21,7 +20,6 @@ mod waiting;
 
 pub use board::BoardPage;
 pub(crate) use changes::more_rows;
-pub use connect_github::ConnectGitHubPage;
 pub use deliveries::DeliveriesPage;
 pub use frame::Frame;
 pub use job::JobPage;

@@ -36,11 +36,8 @@ impl Pages {
         let path = request.uri().path().to_owned();
         let context = {
             let backend = Arc::clone(&pages.backend);
-            let forms = if path == "/settings/github" {
-                format!("'self' {}", pages.github)
-            } else {
-                "'self'".to_owned()
-            };
+            let forms =
+                if path == "/settings" { format!("'self' {}", pages.github) } else { "'self'".to_owned() };
             move || {
                 provide_context(Arc::clone(&backend));
                 forbid_what_is_foreign(&forms);

@@ -7,17 +7,47 @@ use leptos::{
 use server_fn::ServerFn;
 
 use crate::{
-    api::{DisconnectGithub, RefreshGithub},
-    model::{ApiError, GitHubApp, GitHubConnection, Installation},
+    api::{self, DisconnectGithub, RefreshGithub},
+    backend::SETTINGS,
+    components::{Tone, notice},
+    model::{ApiError, AppForm, GitHubApp, GitHubConnection, Installation},
+    pages::field::{Label, field},
 };
 
-pub fn github(connection: Result<GitHubConnection, ApiError>) -> impl IntoView {
+/// What there is to show.
+pub struct Shown {
+    connection: Result<GitHubConnection, ApiError>,
+    /// Where no App is connected.
+    offer: Option<Offer>,
+}
+
+/// The App that could be made.
+struct Offer {
+    form: Result<AppForm, ApiError>,
+    /// Whose it would be; empty for one's own account.
+    organisation: String,
+}
+
+impl Shown {
+    pub async fn load(organisation: String) -> Self {
+        let connection = api::github().await;
+        let offer = match &connection {
+            Ok(connection) if connection.app.is_none() => {
+                Some(Offer { form: api::app_form(&organisation).await, organisation })
+            }
+            _ => None,
+        };
+        Self { connection, offer }
+    }
+}
+
+pub fn github(Shown { connection, offer }: Shown) -> impl IntoView {
     let place = connection.as_ref().map(|connection| host(&connection.url)).unwrap_or_default();
     let content = match connection {
         Ok(GitHubConnection { app: Some(app), installations, .. }) => {
             EitherOf3::A(connected(app, installations))
         }
-        Ok(connection) => EitherOf3::B(not_connected(connection.has_token)),
+        Ok(connection) => EitherOf3::B(not_connected(connection.has_token, offer)),
         Err(error) => EitherOf3::C(broken(&error)),
     };
     view! {
@@ -35,17 +65,71 @@ fn host(url: &str) -> String {
     url.split_once("://").map_or(url, |(_, host)| host).to_owned()
 }
 
-fn not_connected(has_token: bool) -> impl IntoView {
+fn not_connected(has_token: bool, offer: Option<Offer>) -> impl IntoView {
     let text = if has_token {
         "Millrace works with the token in its settings. An App is better: people can sign in, and tokens last an hour."
     } else {
         "Connected to GitHub, a comment there becomes a job, and a job becomes a pull request."
     };
+    offer.map(|Offer { form, organisation }| match form {
+        Ok(form) => {
+            let offer = view! { {make(text, form, &organisation)} {for_organisation(organisation, None)} };
+            EitherOf3::A(offer)
+        }
+        Err(error @ ApiError::Invalid { .. }) => EitherOf3::B(for_organisation(organisation, Some(&error))),
+        Err(error) => EitherOf3::C(view! { <p class="panel-empty setting-error">{error.to_string()}</p> }),
+    })
+}
+
+/// The form goes straight to GitHub, which asks whether to make the App and sends the browser back.
+fn make(text: &'static str, form: AppForm, organisation: &str) -> impl IntoView + use<> {
+    let unreachable = form.is_unreachable.then(|| {
+        let text = "GitHub cannot reach this server at its present address, so comments would go unheard. Set `public_url` \
+                    under [server] in Leptos.toml to one that is reachable from the internet first.";
+        view! { <div class="setting-notice">{notice(Tone::Attention, text)}</div> }
+    });
+    let button = match organisation {
+        "" => "Connect GitHub".to_owned(),
+        name => format!("Connect GitHub for {name}"),
+    };
     view! {
-        <div class="panel-empty">
-            <p>{text}</p>
-            <p><a class="button" data-kind="primary" href="/settings/github">"Connect GitHub"</a></p>
-        </div>
+        {unreachable}
+        <form class="setting setting-actions" method="post" action=form.action>
+            <p class="min-w-0">{text}</p>
+            <input type="hidden" name="manifest" value=form.manifest />
+            <button class="button" data-kind="primary" type="submit">{button}</button>
+        </form>
+        <details class="setting-more">
+            <summary>"What this does"</summary>
+            <ul class="setting-list">
+                <li>"GitHub asks you to make an App named " <strong>{form.name}</strong> ", and then which repositories it may work in."</li>
+                <li>"There it reads and writes contents, issues, pull requests and checks, and is told of what happens to them."</li>
+                <li>"It reads who belongs to your organisation, to let people sign in."</li>
+                <li>"It is private to you. Its key and secrets are stored here, encrypted."</li>
+            </ul>
+        </details>
+    }
+}
+
+fn for_organisation(organisation: String, refusal: Option<&ApiError>) -> impl IntoView + use<> {
+    let label = Label::new(
+        "organisation",
+        "Organisation",
+        "As in its address at GitHub. The App belongs to it then.",
+    );
+    let is_open = refusal.is_some();
+    let input = view! {
+        <input id="organisation" name="organisation" value=organisation placeholder="acme" maxlength="100" autocomplete="off"
+            spellcheck="false" required />
+    };
+    view! {
+        <details class="setting-more" open=is_open>
+            <summary>"For an organisation"</summary>
+            <form class="setting-fields" method="get" action=format!("{SETTINGS}#github")>
+                {field(label, refusal, input)}
+                <button class="button" type="submit">"Use this organisation"</button>
+            </form>
+        </details>
     }
 }
 

@@ -14,7 +14,7 @@ use leptos_router::hooks::use_query_map;
 
 use self::{
     agents::agents,
-    github::github,
+    github::{Shown, github},
     people::people,
     schedules::{Draft, schedules},
     sessions::sessions,
@@ -24,13 +24,13 @@ use super::{error::ErrorPage, github_problem::github_problem};
 use crate::{
     api, backend,
     components::{Tone, notice},
-    model::{Accounts, AgentStatus, ApiError, ApiToken, GitHubConnection, Person, Role, Schedule, SignedIn},
+    model::{Accounts, AgentStatus, ApiError, ApiToken, Person, Role, Schedule, SignedIn},
 };
 
 struct Settings {
     me: Person,
     /// What owners have.
-    installation: Option<(Result<GitHubConnection, ApiError>, Accounts)>,
+    installation: Option<(Shown, Accounts)>,
     signs_in_with_github: bool,
     sessions: Vec<SignedIn>,
     tokens: Vec<ApiToken>,
@@ -41,13 +41,14 @@ struct Settings {
 
 #[component]
 pub fn SettingsPage() -> impl IntoView {
-    let (problem, draft) = use_query_map().with_untracked(|query| (query.get("github"), Draft::read(query)));
+    let (problem, organisation, draft) = use_query_map()
+        .with_untracked(|query| (query.get("github"), query.get("organisation"), Draft::read(query)));
     let problem = problem.as_deref().and_then(github_problem);
     view! {
         <Title text="Settings" />
         <Suspense>
             {Suspend::new(async move {
-                match load().await {
+                match load(organisation.unwrap_or_default()).await {
                     Ok(settings) => page(settings, problem, draft).into_any(),
                     Err(error) => view! { <ErrorPage title="The settings cannot be shown" error /> }.into_any(),
                 }
@@ -59,9 +60,9 @@ pub fn SettingsPage() -> impl IntoView {
 fn page(settings: Settings, problem: Option<&'static str>, draft: Draft) -> impl IntoView {
     let now = backend::now();
     let Settings { me, installation, signs_in_with_github, .. } = settings;
-    let installation = installation.map(|(connection, accounts)| {
+    let installation = installation.map(|(shown, accounts)| {
         view! {
-            {github(connection)}
+            {github(shown)}
             {people(accounts, me.id, signs_in_with_github, now)}
         }
     });
@@ -78,10 +79,11 @@ fn page(settings: Settings, problem: Option<&'static str>, draft: Draft) -> impl
     }
 }
 
-async fn load() -> Result<Settings, ApiError> {
+/// `organisation` is whose GitHub App is to be made; empty for one's own account.
+async fn load(organisation: String) -> Result<Settings, ApiError> {
     let me = api::me().await?;
     let installation = match me.role {
-        Role::Owner => Some((api::github().await, api::accounts().await?)),
+        Role::Owner => Some((Shown::load(organisation).await, api::accounts().await?)),
         Role::Member => None,
     };
     Ok(Settings {

@@ -12,13 +12,16 @@ mod stream;
 mod tools;
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{Path, Request, State},
+    http::HeaderMap,
+    middleware::{self, Next},
     response::Response,
     routing::post,
 };
@@ -48,11 +51,14 @@ pub enum Behaviour {
 
 /// What was asked, in order.
 type Requests = Arc<Mutex<Vec<Value>>>;
+/// What it was signed with.
+type Keys = Arc<Mutex<BTreeSet<String>>>;
 
 /// A running server; it stops when this is dropped.
 pub struct FakeModel {
     address: SocketAddr,
     requests: Requests,
+    keys: Keys,
     serving: JoinHandle<()>,
 }
 
@@ -61,7 +67,7 @@ impl FakeModel {
     pub async fn start(behaviour: Behaviour) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let requests = Requests::default();
+        let (requests, keys) = (Requests::default(), Keys::default());
         let server = Arc::new(Server { behaviour, requests: Arc::clone(&requests) });
         let router = Router::new()
             .route("/v1/messages", post(messages))
@@ -69,12 +75,13 @@ impl FakeModel {
             .route("/v1/chat/completions", post(chat_completions))
             .route("/v1beta/models/{call}", post(gemini_call))
             .with_state(server)
-            .layer(axum::extract::DefaultBodyLimit::disable());
+            .layer(axum::extract::DefaultBodyLimit::disable())
+            .layer(middleware::from_fn_with_state(Arc::clone(&keys), note_key));
         let serving = tokio::spawn(async move {
             // Ends with the task.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { address, requests, serving })
+        Ok(Self { address, requests, keys, serving })
     }
 
     /// Without a path: Anthropic's and Gemini's clients add `/v1` and `/v1beta` themselves.
@@ -86,6 +93,22 @@ impl FakeModel {
     pub fn requests(&self) -> Vec<Value> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// The keys with which it was asked.
+    pub fn keys(&self) -> BTreeSet<String> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+async fn note_key(State(keys): State<Keys>, request: Request, next: Next) -> Response {
+    keys.lock().unwrap_or_else(PoisonError::into_inner).extend(key(request.headers()));
+    next.run(request).await
+}
+
+fn key(headers: &HeaderMap) -> Option<String> {
+    let value =
+        ["x-api-key", "x-goog-api-key", "authorization"].iter().find_map(|name| headers.get(*name))?;
+    Some(value.to_str().ok()?.trim_start_matches("Bearer ").to_owned())
 }
 
 impl Drop for FakeModel {

@@ -15,7 +15,7 @@ pub use author::Author;
 pub use error::ConfigError;
 pub use github::{Forks, GitHubConfig, Member, PullRequestState};
 pub use load::{Overrides, load};
-pub use sandbox::{Endpoint, HostPattern, SandboxConfig, SandboxMode};
+pub use sandbox::{Endpoint, HostPattern, KeysPlace, SandboxConfig, SandboxMode};
 pub use sections::{
     DatabaseConfig, LimitsConfig, LocalRepositories, LogConfig, LogFormat, MOST_ATTEMPTS, Network,
     OutputConfig, PublishConfig, Push, QueueConfig, RedisConfig, RetentionConfig, RunnerConfig, ServerConfig,

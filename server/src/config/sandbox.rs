@@ -7,6 +7,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 pub struct SandboxConfig {
     pub mode: SandboxMode,
+    pub keys: KeysPlace,
     pub allow: Vec<HostPattern>,
     pub allow_private: Vec<Endpoint>,
     pub read_only: Vec<PathBuf>,
@@ -36,6 +37,16 @@ impl SandboxConfig {
 fn plain(address: &str) -> &str {
     let address = address.trim_end_matches('/');
     address.strip_suffix(".git").unwrap_or(address)
+}
+
+/// Where the keys of providers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeysPlace {
+    /// With the runner, where an agent can do without them.
+    Outside,
+    /// With the agent.
+    Inside,
 }
 
 /// What happens where the sandbox does not work.

@@ -67,7 +67,7 @@ impl Real {
     /// Runs it to its end on a prompt, or on the next one of a session.
     pub async fn start(&self, prompt: &str, resume: Option<&str>) -> Run {
         let home = self.home();
-        let task = Task { prompt, home: &home, model: None, resume };
+        let task = Task { prompt, home: &home, base_url: None, model: None, resume };
         let launch = self.agent.prepare(&task, &|name| env::var(name).ok());
         for file in &launch.files {
             let path = home.join(file.path);

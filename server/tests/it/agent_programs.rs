@@ -7,9 +7,10 @@ use std::{
 };
 
 use app::model::{Job, JobDetail};
+use millrace_fake_model::{Behaviour, FakeModel};
 use serde_json::{Value, json};
 
-use crate::harness::{App, until};
+use crate::harness::{App, Hub, ORCHARD, Process, until};
 
 /// Asks an agent and waits for the end.
 async fn ask(app: &App, agent: &str, fields: Value) -> JobDetail {
@@ -105,4 +106,87 @@ async fn an_agent_remembers_what_it_did_where_that_is_there() {
     assert_eq!(remembered, expected.map(|said| format!("It remembers: {said}")));
     let run = app.job(first.unwrap()).await.attempts.remove(0).agent.unwrap();
     assert_eq!(run.version.as_deref(), Some("1.2.3"), "it says none itself");
+}
+
+/// Another one, which looks for its key and asks its provider.
+const ASKING_CLAUDE: &str = r#"#!/bin/bash
+[ "$1" = -p ] || { echo "claude-of-a-test 1.2.3"; exit; }
+cat > /dev/null
+env | grep -q -e the-key-itself -e another-secret && echo "It has a secret."
+exec 3<>"/dev/tcp/127.0.0.1/${ANTHROPIC_BASE_URL##*:}"
+printf 'POST /v1/messages HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\nx-api-key: %s\r\n\r\n' \
+    "$ANTHROPIC_API_KEY" >&3
+head -n 1 <&3
+echo '{"type":"result","subtype":"success","is_error":false,"result":"Done."}'
+"#;
+
+/// A runner that has this program and these variables.
+async fn runner_with(app: &App, name: &str, program: &str, variables: &[(&str, &str)]) -> Process {
+    let programs = app.path().join("programs");
+    fs::create_dir_all(&programs).unwrap();
+    write_program(&programs.join(name), program);
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let runner = app.runner_process(&[&[("PATH", path.as_str())], variables].concat());
+    until("the runner has looked for agents", async || app.get_json("/api/agents").await != json!([])).await;
+    runner
+}
+
+#[tokio::test]
+async fn an_agent_asks_its_provider_without_having_its_key() {
+    let model = FakeModel::start(Behaviour::Works).await.unwrap();
+    let app = App::with(&[("MILLRACE_AGENTS__CLAUDE__BASE_URL", &model.url())]).await;
+    let key = [("ANTHROPIC_API_KEY", "the-key-itself")];
+    let _runner = runner_with(&app, "claude", ASKING_CLAUDE, &key).await;
+
+    let id = ask(&app, "claude", json!({})).await.job.id;
+
+    let said = app.stdout(id).await;
+    assert!(said[0].starts_with("HTTP/1.1 4"), "the model server takes no empty question: {said:?}");
+    assert_eq!(model.keys().into_iter().collect::<Vec<_>>(), ["the-key-itself"]);
+}
+
+#[tokio::test]
+async fn an_agent_gets_its_key_where_the_settings_say_so() {
+    let model = FakeModel::start(Behaviour::Works).await.unwrap();
+    let settings =
+        [("MILLRACE_AGENTS__CLAUDE__BASE_URL", model.url()), ("MILLRACE_SANDBOX__KEYS", "inside".to_owned())];
+    let app = App::with(&settings.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
+    let key = [("ANTHROPIC_API_KEY", "the-key-itself")];
+    let _runner = runner_with(&app, "claude", ASKING_CLAUDE, &key).await;
+
+    let id = ask(&app, "claude", json!({})).await.job.id;
+
+    assert_eq!(app.stdout(id).await[0], "It has a secret.");
+}
+
+#[tokio::test]
+async fn work_on_a_fork_runs_without_any_secret_or_not_at_all() {
+    let model = FakeModel::start(Behaviour::Works).await.unwrap();
+    let hub = Hub::with(&[
+        ("MILLRACE_GITHUB__FORKS", "run"),
+        ("MILLRACE_AGENTS__DEFAULT", "claude"),
+        ("MILLRACE_AGENTS__CLAUDE__BASE_URL", &model.url()),
+        ("MILLRACE_AGENTS__CLAUDE__ENVIRONMENT", "ANOTHER"),
+    ])
+    .await;
+    let variables = [("ANTHROPIC_API_KEY", "the-key-itself"), ("ANOTHER", "another-secret")];
+    let _runner = runner_with(&hub.app, "claude", ASKING_CLAUDE, &variables).await;
+    write_program(&hub.app.path().join("programs/aider"), "#!/bin/sh\necho It runs.\n");
+    let pull = hub.world().open_fork_pull(ORCHARD, "eve", "Plums", "", "plums", "main");
+
+    let job = hub.job_of(&hub.comment(pull, "ada", "@millrace go").await).await.job;
+    hub.app.finished(job.id).await;
+    let said = hub.app.stdout(job.id).await;
+    assert!(said[0].starts_with("HTTP/1.1 4"), "{said:?}");
+    assert_eq!(model.keys().into_iter().collect::<Vec<_>>(), ["the-key-itself"]);
+
+    // It would have its key with it.
+    let job = hub.job_of(&hub.comment(pull, "ada", "@millrace agent=aider go").await).await.job;
+    let ended = hub.app.finished(job.id).await;
+    let error = ended.job.error.unwrap();
+    assert!(
+        error.contains("without any secret") && error.contains("`base_url` under [agents.aider]"),
+        "{error}"
+    );
+    assert_eq!((ended.attempts.len(), hub.app.stdout(job.id).await.len()), (1, 0));
 }

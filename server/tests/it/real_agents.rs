@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::harness::App;
 
-/// An installation whose agent of this name asks the model server, which is the only thing that it can reach.
+/// An installation whose agent of this name asks the model server, which is all that it reaches, and not by itself.
 async fn with_model(agent: &str, model: &FakeModel) -> App {
     let (version, name) = match agent {
         "claude" => ("", "claude-sonnet-4-5"),
@@ -21,12 +21,7 @@ async fn with_model(agent: &str, model: &FakeModel) -> App {
     };
     let url = model.url();
     let setting = |key: &str| format!("MILLRACE_AGENTS__{}__{key}", agent.to_uppercase());
-    App::with(&[
-        (&setting("BASE_URL"), &format!("{url}{version}")),
-        (&setting("MODEL"), name),
-        ("MILLRACE_SANDBOX__ALLOW_PRIVATE", url.trim_start_matches("http://")),
-    ])
-    .await
+    App::with(&[(&setting("BASE_URL"), &format!("{url}{version}")), (&setting("MODEL"), name)]).await
 }
 
 async fn ask(app: &App, agent: &str, prompt: &str, parent: Option<&JobDetail>) -> JobDetail {
@@ -62,6 +57,15 @@ async fn makes_a_branch_and_goes_on(agent: &str) {
     let branch = first.job.branch.clone().expect("a branch");
     assert_eq!(app.repo.git(&["show", &format!("{branch}:{FILE}")]), CONTENT.trim_end());
     assert_eq!(app.repo.git(&["rev-parse", &branch]), run.head.unwrap());
+    let key = match agent {
+        "claude" => "CLAUDE_CODE_OAUTH_TOKEN",
+        "gemini" => "GEMINI_API_KEY",
+        _ => "OPENAI_API_KEY",
+    };
+    let key = std::env::var(key).unwrap();
+    assert_eq!(model.keys().into_iter().collect::<Vec<_>>(), [key]);
+    assert!(output.iter().any(|line| line.line.contains("its key stays outside")), "{output:?}");
+    assert!(!output.iter().any(|line| line.line.contains("Reconnecting")), "{output:?}");
 
     let second = ask(&app, agent, "Greet me once more", Some(&first)).await;
 
@@ -139,6 +143,8 @@ mod aider {
         let run = first.attempts.last().unwrap().agent.clone().unwrap();
         assert_eq!(run.protection, Some(Protection::Sandbox));
         assert!(run.version.is_some() && run.usage.is_some_and(|usage| usage.output_tokens >= 42), "{run:?}");
+
+        assert_eq!(model.keys().into_iter().collect::<Vec<_>>(), [std::env::var("OPENAI_API_KEY").unwrap()]);
 
         ask(&app, "aider", "Greet me once more", Some(&first)).await;
 

@@ -84,8 +84,12 @@ fn not_connected(has_token: bool, offer: Option<Offer>) -> impl IntoView {
 /// The form goes straight to GitHub, which asks whether to make the App and sends the browser back.
 fn make(text: &'static str, form: AppForm, organisation: &str) -> impl IntoView + use<> {
     let unreachable = form.is_unreachable.then(|| {
-        let text = "GitHub cannot reach this server at its present address, so comments would go unheard. Set `public_url` \
-                    under [server] in Leptos.toml to one that is reachable from the internet first.";
+        let text = view! {
+            <p>
+                "GitHub cannot reach this server at its present address, so comments would go unheard. Set "
+                <code>"public_url"</code> " under [server] in Leptos.toml to one that is reachable from the internet first."
+            </p>
+        };
         view! { <div class="setting-notice">{notice(Tone::Attention, text)}</div> }
     });
     let button = match organisation {

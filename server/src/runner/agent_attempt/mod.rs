@@ -6,6 +6,7 @@
 
 mod deltas;
 mod installation;
+mod keys;
 mod prompt;
 mod result;
 mod session;
@@ -19,9 +20,10 @@ use std::{
 };
 
 use app::model::{AgentOutcome, AgentRun, Job, JobId, Protection};
+use reqwest::Client;
 use secrecy::SecretString;
 
-use self::result::Made;
+use self::{keys::KeptKeys, result::Made};
 use super::{
     RunningAttempt,
     access::is_strangers,
@@ -30,11 +32,11 @@ use super::{
     executor::Grounds,
     kin::Cookie,
     publish,
-    sandbox::{Confined, Sandbox, Workplace},
+    sandbox::{Confined, Provider, Sandbox, Workplace},
     workspace::Workspace,
 };
 use crate::{
-    config::{Config, Forks},
+    config::{Config, Forks, KeysPlace},
     db::{
         self, agent_runs,
         answers::{self, Fork},
@@ -46,6 +48,8 @@ use crate::{
 pub(super) struct Agents {
     sandbox: Sandbox,
     millrace: PathBuf,
+    /// Asks the providers.
+    client: Client,
 }
 
 impl Agents {
@@ -55,7 +59,7 @@ impl Agents {
         if let Some(warning) = sandbox.warning() {
             tracing::warn!("{warning}");
         }
-        Ok(Self { sandbox, millrace: millrace.to_owned() })
+        Ok(Self { sandbox, millrace: millrace.to_owned(), client: Provider::client()? })
     }
 
     pub async fn run(
@@ -96,6 +100,7 @@ impl Agents {
             grounds,
             config: &grounds.config,
             sandbox: &self.sandbox,
+            client: &self.client,
             attempt,
             workspace,
             profile,
@@ -127,6 +132,7 @@ struct AgentAttempt<'a> {
     grounds: &'a Grounds,
     config: &'a Config,
     sandbox: &'a Sandbox,
+    client: &'a Client,
     attempt: &'a RunningAttempt,
     workspace: &'a Workspace,
     profile: Profile,
@@ -139,8 +145,16 @@ struct AgentAttempt<'a> {
 
 impl AgentAttempt<'_> {
     async fn run(&self, agent: &dyn Agent, program: Option<PathBuf>, asked: &str) -> anyhow::Result<Outcome> {
-        self.attempt.output.system(self.introduction()).await;
+        let own = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let proxy = self.sandbox.proxy().filter(|_| self.config.sandbox.keys == KeysPlace::Outside);
+        let kept = KeptKeys::of(&self.profile, proxy, &own)?;
+        self.attempt.output.system(self.introduction(kept.is_some())).await;
         self.note(|_| {}).await;
+        let strangers = is_strangers(&self.attempt.job);
+        if strangers && kept.is_none() && self.profile.credentials.iter().any(|name| own(name).is_some()) {
+            let error = format!("Work on forks runs without any secret. {}", self.how_without_secrets());
+            return Ok(self.end(AgentOutcome::Authentication, error).await.and_never_again());
+        }
         let Some(program) = program else {
             let install = self
                 .profile
@@ -157,20 +171,26 @@ impl AgentAttempt<'_> {
         };
         let place = self.place();
         let seen = self.sandbox.seen(&place);
+        let variable = |name: &str| match kept.as_ref().and_then(|kept| kept.stand_in(name)) {
+            Some(stand_in) => Some(stand_in),
+            None if strangers => None,
+            None => own(name),
+        };
         let task = Task {
             prompt: &prompt,
             home: &seen.home,
+            base_url: kept.as_ref().map(|kept| kept.base_url.as_str()),
             model: self.attempt.job.model.as_deref(),
             resume: resume.as_deref(),
         };
-        let launch = agent.prepare(&task, &|name| std::env::var(name).ok());
+        let launch = agent.prepare(&task, &variable);
         // Also in what Millrace says of it: a host that it was kept from, a file that is left out.
         let given: Vec<SecretString> = launch.secrets().map(Into::into).collect();
         self.attempt.output.hide(&given);
         session::lay_out(&place.home, &launch.files).await?;
 
         self.attempt.stage("agent").await;
-        let mut ending = match self.watch(&program, &launch, agent.reader()).await {
+        let mut ending = match self.watch(&program, &launch, kept, agent.reader()).await {
             Ok(ending) => ending,
             Err(error) => {
                 let error = format!("{} could not be started: {error}", self.profile.title);
@@ -260,8 +280,34 @@ impl AgentAttempt<'_> {
         }
     }
 
-    fn introduction(&self) -> String {
+    /// What an operator can do, where the agent would need its key in the sandbox.
+    fn how_without_secrets(&self) -> String {
+        let title = &self.profile.title;
+        match (&self.profile.key, self.sandbox.problem()) {
+            (_, Some(_)) => {
+                "Without the sandbox an agent has its key; `millrace doctor` says how to mend it.".to_owned()
+            }
+            _ if self.config.sandbox.keys == KeysPlace::Inside => {
+                "The settings give agents their keys (`keys` under [sandbox]).".to_owned()
+            }
+            (None, None) => format!(
+                "{title} asks several providers, so it would need its keys in the sandbox. Give it one address, as `base_url` under \
+                 [agents.{}] in the settings, or name another agent.",
+                self.profile.name
+            ),
+            (Some(key), None) => format!(
+                "{title} would have more than a key in the sandbox. Give this runner none of its credentials but {}, or name another \
+                 agent.",
+                key.variables.join(" or ")
+            ),
+        }
+    }
+
+    fn introduction(&self, keeps_key: bool) -> String {
         match self.sandbox.problem() {
+            None if keeps_key => {
+                format!("{} starts in the sandbox, and its key stays outside", self.profile.title)
+            }
             None => format!("{} starts in the sandbox", self.profile.title),
             Some(problem) => format!("{} starts without a sandbox: {problem}", self.profile.title),
         }
@@ -310,6 +356,7 @@ impl AgentAttempt<'_> {
             workplace: place,
             read_only: [vec![self.source.mirror.join("objects")], installation::shown(program)].concat(),
             allow: Vec::new(),
+            provider: None,
             own,
         }
     }

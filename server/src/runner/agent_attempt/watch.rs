@@ -22,6 +22,7 @@ use super::{
     },
     AgentAttempt,
     deltas::Deltas,
+    keys::KeptKeys,
     told,
 };
 
@@ -50,6 +51,7 @@ impl AgentAttempt<'_> {
         &self,
         program: &Path,
         launch: &Launch,
+        kept: Option<KeptKeys>,
         reader: Box<dyn Reader>,
     ) -> Result<Ending, StartError> {
         let mask = self.mask(launch);
@@ -75,7 +77,9 @@ impl AgentAttempt<'_> {
         confined
             .environment
             .extend(launch.environment.iter().map(|(name, value)| (name.into(), value.into())));
-        let of_agent = self.profile.hosts.iter().cloned();
+        // Where its key is kept, the provider is reached with that alone.
+        let of_agent = self.profile.hosts.iter().filter(|_| kept.is_none()).cloned();
+        confined.provider = kept.as_ref().map(|kept| kept.provider(self.client));
         let of_repository = self.config.sandbox.allowed_for(&self.attempt.job.repository).cloned();
         confined.allow = of_agent.chain(of_repository).collect();
         let Confinement { mut command, mut refusals, guard } = self.sandbox.command(&confined)?;

@@ -7,7 +7,7 @@ use super::{
     Agent, Launch, Profile, Reader, Task,
     dialect::{Dialect, Listener, micros},
     ending::{Exit, Failure, LastWord, Memory},
-    launch::{base_url, hosts, model},
+    launch::{base_url, hosts, key, model},
 };
 use crate::config::AgentConfig;
 
@@ -17,6 +17,9 @@ const CREDENTIALS: &[&str] =
 /// Its file for the prompt, relative to HOME.
 const PROMPT: &str = "prompt.md";
 
+/// For the settings' base address, beside which it reaches no other provider.
+const OF_BASE_URL: &[&str] = &["OPENAI_API_KEY"];
+
 pub(super) struct Aider {
     settings: AgentConfig,
 }
@@ -24,6 +27,10 @@ pub(super) struct Aider {
 impl Aider {
     pub fn new(settings: AgentConfig) -> Self {
         Self { settings }
+    }
+
+    fn credentials(&self) -> &'static [&'static str] {
+        if self.settings.base_url.is_some() { OF_BASE_URL } else { CREDENTIALS }
     }
 }
 
@@ -41,7 +48,8 @@ impl Agent for Aider {
             title: "Aider".to_owned(),
             program: "aider".into(),
             install: Some("python3 -m pip install aider-install && aider-install"),
-            credentials: CREDENTIALS,
+            credentials: self.credentials(),
+            key: key(&self.settings, None, OF_BASE_URL),
             hosts: hosts(&self.settings, HOSTS),
             sessions: &[],
         }
@@ -60,11 +68,11 @@ impl Agent for Aider {
         if let Some(model) = model(task, &self.settings) {
             launch.args(["--model", model]);
         }
-        if let Some(url) = base_url(&self.settings) {
+        if let Some(url) = base_url(task, &self.settings) {
             launch.arg("--openai-api-base").arg(url);
         }
         launch.args(self.settings.arguments.iter().map(String::as_str)).pass_on(
-            CREDENTIALS,
+            self.credentials(),
             &self.settings.environment,
             variable,
         );

@@ -7,7 +7,7 @@ use super::{
     Agent, Launch, Profile, Reader, Task, blocks,
     dialect::{Dialect, Listener, event, micros, number, some_text, text},
     ending::{Failure, Memory},
-    launch::{base_url, hosts, model},
+    launch::{base_url, hosts, key, model},
     reason::{reason_of, reason_of_status},
     shorten::shorten,
 };
@@ -33,6 +33,7 @@ impl Agent for Claude {
             program: "claude".into(),
             install: Some("npm install --global @anthropic-ai/claude-code"),
             credentials: CREDENTIALS,
+            key: key(&self.settings, Some("https://api.anthropic.com"), CREDENTIALS),
             hosts: hosts(&self.settings, &["api.anthropic.com"]),
             sessions: &[".claude/projects"],
         }
@@ -58,7 +59,7 @@ impl Agent for Claude {
             .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
             .env("CLAUDE_CODE_MAX_RETRIES", "6")
             .env("DISABLE_AUTOUPDATER", "1");
-        if let Some(url) = base_url(&self.settings) {
+        if let Some(url) = base_url(task, &self.settings) {
             launch.env("ANTHROPIC_BASE_URL", url);
         }
         launch.stdin = task.prompt.to_owned();

@@ -8,7 +8,7 @@ use super::{
     Agent, Launch, Profile, Reader, Task,
     dialect::{Dialect, Listener, event, number, short_text, some_text, text},
     ending::{Failure, Memory},
-    launch::{base_url, hosts, model},
+    launch::{base_url, hosts, key, model},
     shorten::shorten,
 };
 use crate::config::AgentConfig;
@@ -33,6 +33,7 @@ impl Agent for Codex {
             program: "codex".into(),
             install: Some("npm install --global @openai/codex"),
             credentials: CREDENTIALS,
+            key: key(&self.settings, Some("https://api.openai.com/v1"), &CREDENTIALS[..2]),
             hosts: hosts(&self.settings, &["api.openai.com", "chatgpt.com", "auth.openai.com"]),
             sessions: &[".codex/sessions"],
         }
@@ -49,7 +50,7 @@ impl Agent for Codex {
         if let Some(model) = model(task, &self.settings) {
             launch.args(["--model", model]);
         }
-        if let Some(url) = base_url(&self.settings) {
+        if let Some(url) = base_url(task, &self.settings) {
             launch.arg("-c").arg(format!("openai_base_url={}", json!(url)));
         }
         launch

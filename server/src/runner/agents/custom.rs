@@ -32,6 +32,7 @@ impl Agent for Custom {
             program: self.settings.command.program().into(),
             install: None,
             credentials: &[],
+            key: None,
             hosts: self.settings.hosts.clone(),
             sessions: &[],
         }

@@ -19,6 +19,7 @@ impl Agent for Demo {
             program: std::env::current_exe().unwrap_or_else(|_| "millrace".into()),
             install: None,
             credentials: &[],
+            key: None,
             hosts: Vec::new(),
             sessions: &[],
         }

@@ -7,7 +7,7 @@ use super::{
     Agent, Launch, Profile, Reader, Task,
     dialect::{Dialect, Listener, event, number, short_json, short_text, some_text, text},
     ending::{Failure, Memory},
-    launch::{base_url, hosts, model},
+    launch::{base_url, hosts, key, model},
     shorten::shorten,
 };
 use crate::config::AgentConfig;
@@ -50,6 +50,7 @@ impl Agent for Gemini {
             program: "gemini".into(),
             install: Some("npm install --global @google/gemini-cli"),
             credentials: CREDENTIALS,
+            key: key(&self.settings, Some("https://generativelanguage.googleapis.com"), CREDENTIALS),
             hosts: hosts(&self.settings, &["generativelanguage.googleapis.com"]),
             sessions: &[".gemini/tmp", ".gemini/projects.json"],
         }
@@ -68,7 +69,7 @@ impl Agent for Gemini {
             .args(self.settings.arguments.iter().map(String::as_str))
             .pass_on(CREDENTIALS, &self.settings.environment, variable)
             .file(".gemini/settings.json", self.settings_file());
-        if let Some(url) = base_url(&self.settings) {
+        if let Some(url) = base_url(task, &self.settings) {
             launch.env("GOOGLE_GEMINI_BASE_URL", url);
         }
         launch.stdin = task.prompt.to_owned();

@@ -7,6 +7,7 @@ use std::{
 
 use url::Url;
 
+use super::Key;
 use crate::config::{AgentConfig, HostPattern};
 
 /// What an agent is to do.
@@ -15,6 +16,8 @@ pub struct Task<'a> {
     pub prompt: &'a str,
     /// HOME, by the path that the agent sees.
     pub home: &'a Path,
+    /// Where its provider is asked, if not where the settings say.
+    pub base_url: Option<&'a str>,
     /// The model that the job asks for; otherwise that of the settings, or else the agent's own choice.
     pub model: Option<&'a str>,
     /// The session to go on with, whose files are in HOME again.
@@ -110,9 +113,20 @@ fn host(url: &Url) -> Option<String> {
     Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
-/// The settings' base address without the slash at its end.
-pub(super) fn base_url(settings: &AgentConfig) -> Option<String> {
-    settings.base_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned())
+/// Where the agent is to ask its provider, without a slash at the end; nothing for the usual address.
+pub(super) fn base_url(task: &Task<'_>, settings: &AgentConfig) -> Option<String> {
+    let url = task.base_url.or(settings.base_url.as_ref().map(Url::as_str))?;
+    Some(url.trim_end_matches('/').to_owned())
+}
+
+/// What these variables hold is for the settings' address, or else for the usual one.
+pub(super) fn key(
+    settings: &AgentConfig,
+    usual: Option<&str>,
+    variables: &'static [&'static str],
+) -> Option<Key> {
+    let provider = settings.base_url.clone().or_else(|| usual?.parse().ok())?;
+    Some(Key { provider, variables })
 }
 
 /// The job's model, or else that of the settings.

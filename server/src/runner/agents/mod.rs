@@ -25,6 +25,7 @@ mod whole_lines;
 use std::path::PathBuf;
 
 use app::model::{Step, Stream, Timestamp};
+use url::Url;
 
 use self::{
     aider::Aider, claude::Claude, codex::Codex, custom::Custom, demo::Demo, gemini::Gemini,
@@ -76,10 +77,20 @@ pub struct Profile {
     pub install: Option<&'static str>,
     /// Variables that hold its credentials. One of them is enough; where there is none it needs none.
     pub credentials: &'static [&'static str],
+    /// The key among them that it can do without in the sandbox.
+    pub key: Option<Key>,
     /// Hosts that it must reach.
     pub hosts: Vec<HostPattern>,
     /// Files and directories of HOME that hold its sessions; it goes on with one of them where they are put back.
     pub sessions: &'static [&'static str],
+}
+
+/// A key for the one address that an agent asks: the runner can put it in for the agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub provider: Url,
+    /// The agent signs with what it finds in any of these.
+    pub variables: &'static [&'static str],
 }
 
 impl Profile {

@@ -7,7 +7,7 @@ use super::{
     Agent, Launch, Profile, Reader, Task,
     dialect::{Dialect, Listener, event, micros, number, short_json, short_text, some_text, text},
     ending::{Exit, Failure, LastWord, Memory},
-    launch::{base_url, hosts, model},
+    launch::{base_url, hosts, key, model},
     reason::reason_of_status,
 };
 use crate::config::AgentConfig;
@@ -18,6 +18,9 @@ const CREDENTIALS: &[&str] =
 /// What the provider of the settings' base address is called in its configuration.
 const PROVIDER: &str = "millrace";
 
+/// For the settings' base address, beside which it reaches no other provider.
+const OF_BASE_URL: &[&str] = &["OPENAI_API_KEY"];
+
 pub(super) struct OpenCode {
     settings: AgentConfig,
 }
@@ -27,10 +30,15 @@ impl OpenCode {
         Self { settings }
     }
 
+    fn credentials(&self) -> &'static [&'static str] {
+        if self.settings.base_url.is_some() { OF_BASE_URL } else { CREDENTIALS }
+    }
+
     /// Its configuration, and the model by the name that goes with it.
-    fn configuration(&self, model: Option<&str>) -> (Value, Option<String>) {
+    fn configuration(&self, task: &Task<'_>) -> (Value, Option<String>) {
+        let model = model(task, &self.settings);
         let mut configuration = json!({"autoupdate": false, "share": "disabled"});
-        let (Some(url), Some(model)) = (base_url(&self.settings), model) else {
+        let (Some(url), Some(model)) = (base_url(task, &self.settings), model) else {
             return (configuration, model.map(str::to_owned));
         };
         configuration["provider"] = json!({PROVIDER: {
@@ -57,14 +65,15 @@ impl Agent for OpenCode {
             title: "OpenCode".to_owned(),
             program: "opencode".into(),
             install: Some("npm install --global opencode-ai"),
-            credentials: CREDENTIALS,
+            credentials: self.credentials(),
+            key: key(&self.settings, None, OF_BASE_URL),
             hosts: hosts(&self.settings, HOSTS),
             sessions: &[".local/share/opencode"],
         }
     }
 
     fn prepare(&self, task: &Task<'_>, variable: &dyn Fn(&str) -> Option<String>) -> Launch {
-        let (configuration, model) = self.configuration(model(task, &self.settings));
+        let (configuration, model) = self.configuration(task);
         let mut launch = Launch::new("opencode");
         launch.args(["run", "--format", "json", "--auto"]);
         if let Some(model) = model {
@@ -75,7 +84,7 @@ impl Agent for OpenCode {
         }
         launch
             .args(self.settings.arguments.iter().map(String::as_str))
-            .pass_on(CREDENTIALS, &self.settings.environment, variable)
+            .pass_on(self.credentials(), &self.settings.environment, variable)
             .env("OPENCODE_CONFIG_CONTENT", configuration.to_string())
             .env("OPENCODE_DISABLE_AUTOUPDATE", "true")
             .env("OPENCODE_DISABLE_LSP_DOWNLOAD", "true")

@@ -7,7 +7,7 @@ use super::{
     Agent, Launch, Profile, Reader, Task, blocks,
     dialect::{Dialect, Listener, event, number, short_text, some_text, text},
     ending::{Failure, Memory},
-    launch::{base_url, hosts, model},
+    launch::{base_url, hosts, key, model},
 };
 use crate::config::AgentConfig;
 
@@ -31,6 +31,7 @@ impl Agent for Qwen {
             program: "qwen".into(),
             install: Some("npm install --global @qwen-code/qwen-code"),
             credentials: CREDENTIALS,
+            key: key(&self.settings, None, CREDENTIALS),
             hosts: hosts(&self.settings, &["dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com"]),
             sessions: &[".qwen/projects"],
         }
@@ -53,7 +54,7 @@ impl Agent for Qwen {
             &self.settings.environment,
             variable,
         );
-        if let Some(url) = base_url(&self.settings) {
+        if let Some(url) = base_url(task, &self.settings) {
             launch.env("OPENAI_BASE_URL", url);
         }
         launch.stdin = task.prompt.to_owned();

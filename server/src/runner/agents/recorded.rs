@@ -452,7 +452,7 @@ fn what_else_is_printed_says_nothing_of_the_provider() {
 const PROMPT: &str = "Say --help, then stop";
 
 fn task() -> Task<'static> {
-    Task { prompt: PROMPT, home: Path::new("/home/agent"), model: None, resume: None }
+    Task { prompt: PROMPT, home: Path::new("/home/agent"), base_url: None, model: None, resume: None }
 }
 
 fn every_variable(name: &str) -> Option<String> {

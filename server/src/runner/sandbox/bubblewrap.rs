@@ -36,7 +36,7 @@ impl std::fmt::Display for Version {
 }
 
 /// Where the first process listens for what goes to the proxy.
-const PROXY_PORT: u16 = 3128;
+pub(super) const PROXY_PORT: u16 = 3128;
 const EGRESS: &str = "egress";
 const REPORT: &str = "report";
 const MILLRACE: &str = "/run/millrace/millrace";
@@ -100,6 +100,7 @@ impl Bubblewrap {
             workplace: &workplace,
             read_only: Vec::new(),
             allow: Vec::new(),
+            provider: None,
             own: &own,
         };
         let Confinement { mut command, guard, .. } = self.command(&confined).map_err(broken)?;
@@ -132,7 +133,8 @@ impl Bubblewrap {
         let egress = listen(confined.own, EGRESS)?;
         let reporting = Reporting::listen(listen(confined.own, REPORT)?);
         let allow = self.allow.iter().chain(&confined.allow).cloned().collect();
-        let (proxy, refusals) = Proxy::start(egress, allow, self.allow_private.clone());
+        let (proxy, refusals) =
+            Proxy::start(egress, allow, self.allow_private.clone(), confined.provider.clone());
         let group = self.groups.make(&self.limits)?;
         let mut command = Command::new(&self.program);
         command

@@ -30,7 +30,7 @@ use tokio::{process::Command, sync::mpsc};
 pub(super) use self::limits::Bytes;
 use self::{bubblewrap::Bubblewrap, cgroup::Group, egress::Proxy, report::Reporting};
 pub use self::{
-    egress::{Refusal, RefusalReason, TrafficFigures},
+    egress::{Key, Provider, Refusal, RefusalReason, TrafficFigures},
     limits::{LimitHit, Limits, Resource},
 };
 use crate::config::{HostPattern, SandboxConfig, SandboxMode};
@@ -98,6 +98,8 @@ pub struct Confined<'a> {
     pub read_only: Vec<PathBuf>,
     /// Hosts that it may reach beside those of the configuration.
     pub allow: Vec<HostPattern>,
+    /// Who answers what it asks of [`Sandbox::proxy`] itself.
+    pub provider: Option<Provider>,
     /// A directory of the attempt, outside of the workplace, that the program cannot write to.
     pub own: &'a Path,
 }
@@ -180,6 +182,11 @@ impl Sandbox {
             State::Works(bubblewrap) => Some(bubblewrap.enforcement()),
             _ => None,
         }
+    }
+
+    /// Where a program finds the proxy; nothing where there is none.
+    pub fn proxy(&self) -> Option<String> {
+        matches!(self.0, State::Works(_)).then(|| format!("http://127.0.0.1:{}", bubblewrap::PROXY_PORT))
     }
 
     /// The workplace as the program sees it.

@@ -10,7 +10,7 @@ use std::{
 use app::model::Protection;
 use millrace::{
     config::{self, Overrides},
-    runner::sandbox::{Confined, Confinement, Findings, Refusal, Sandbox, Workplace},
+    runner::sandbox::{Confined, Confinement, Findings, Provider, Refusal, Sandbox, Workplace},
 };
 use tempfile::TempDir;
 
@@ -21,6 +21,7 @@ pub struct Cell {
     workplace: Workplace,
     own: PathBuf,
     read_only: Vec<PathBuf>,
+    provider: Option<Provider>,
     directory: TempDir,
 }
 
@@ -63,12 +64,17 @@ impl Cell {
         if sandbox.protection() == Protection::Sandbox {
             assert_eq!(sandbox.problem(), None);
         }
-        Self { sandbox, workplace, own, read_only: Vec::new(), directory }
+        Self { sandbox, workplace, own, read_only: Vec::new(), provider: None, directory }
     }
 
     /// Shows a path of the machine as well.
     pub fn show(&mut self, path: &Path) {
         self.read_only.push(path.to_owned());
+    }
+
+    /// Has this one answer what is asked of the proxy itself.
+    pub fn ask(&mut self, provider: Provider) {
+        self.provider = Some(provider);
     }
 
     /// A directory of the machine around the attempt's.
@@ -88,6 +94,7 @@ impl Cell {
             workplace: &self.workplace,
             read_only: self.read_only.clone(),
             allow: Vec::new(),
+            provider: self.provider.clone(),
             own: &self.own,
         };
         self.sandbox.command(&confined).unwrap()

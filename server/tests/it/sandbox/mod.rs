@@ -3,6 +3,7 @@
 mod cell;
 mod escape;
 mod limits;
+mod provider;
 mod reach;
 mod repositories;
 

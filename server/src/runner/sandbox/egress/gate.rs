@@ -29,7 +29,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How many addresses of a name are tried.
 const ADDRESSES: usize = 4;
 /// A connection on which nothing comes or goes for this long is closed. Models may think for minutes before they speak.
-const SILENCE_LIMIT: Duration = Duration::from_secs(15 * 60);
+pub(super) const SILENCE_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// So many hosts are told apart; a program that asks for more is not worth more lines.
 const HOSTS_TOLD: usize = 200;
 

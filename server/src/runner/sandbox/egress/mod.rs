@@ -2,6 +2,7 @@
 
 mod address;
 mod gate;
+mod provider;
 mod serve;
 
 use std::{
@@ -17,6 +18,7 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 pub use gate::{Refusal, RefusalReason};
+pub use provider::{Key, Provider};
 
 use crate::config::{Endpoint, HostPattern};
 use gate::{Gate, Traffic};
@@ -47,11 +49,13 @@ impl Proxy {
         listener: UnixListener,
         allow: Vec<HostPattern>,
         allow_private: Vec<Endpoint>,
+        provider: Option<Provider>,
     ) -> (Self, mpsc::Receiver<Refusal>) {
         let traffic = Arc::<Traffic>::default();
         let (refuse, refusals) = mpsc::channel(REFUSALS);
         let gate = Gate::new(allow, allow_private, Arc::clone(&traffic), refuse);
-        let task = tokio::spawn(accept(listener, Arc::new(gate)));
+        let ways = Ways { gate, provider, traffic: Arc::clone(&traffic) };
+        let task = tokio::spawn(accept(listener, Arc::new(ways)));
         (Self { traffic, _task: AbortOnDropHandle::new(task) }, refusals)
     }
 
@@ -63,16 +67,24 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: UnixListener, gate: Arc<Gate>) {
+/// Where a program's request can go.
+struct Ways {
+    gate: Gate,
+    /// For what is asked of the proxy itself.
+    provider: Option<Provider>,
+    traffic: Arc<Traffic>,
+}
+
+async fn accept(listener: UnixListener, ways: Arc<Ways>) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((stream, _)) => {
-                let gate = Arc::clone(&gate);
+                let ways = Arc::clone(&ways);
                 connections.spawn(async move {
-                    serve::serve(stream, &gate).await;
+                    serve::serve(stream, &ways).await;
                     drop(slot);
                 });
             }

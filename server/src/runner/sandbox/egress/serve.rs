@@ -1,4 +1,5 @@
-//! HTTP as a proxy speaks it: `CONNECT host:port` becomes a tunnel, `GET http://host/path` is passed on.
+//! HTTP as a proxy speaks it: `CONNECT host:port` becomes a tunnel, `GET http://host/path` is passed on. `GET /path` is for the
+//! agent's provider.
 
 use std::{
     convert::Infallible,
@@ -21,10 +22,14 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{io::copy_bidirectional, net::UnixStream};
 
-use super::gate::{Gate, NoConnection, Upstream};
+use super::{
+    Ways,
+    gate::{NoConnection, Upstream},
+    provider::{NotAsked, Provider},
+};
 use crate::config::Endpoint;
 
-type Answer = Response<Either<Full<Bytes>, Incoming>>;
+type Answer = Response<Either<Full<Bytes>, Either<Incoming, reqwest::Body>>>;
 
 /// How long the program may take from connecting until it has said what it wants.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
@@ -48,14 +53,14 @@ struct Tunnel {
 }
 
 /// Serves one connection of a program to its end.
-pub(super) async fn serve(stream: UnixStream, gate: &Gate) {
+pub(super) async fn serve(stream: UnixStream, ways: &Ways) {
     let tunnel = Mutex::new(None);
     let served = server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_LIMIT)
         .serve_connection(
             TokioIo::new(stream),
-            service_fn(async |request| Ok::<_, Infallible>(answer(request, gate, &tunnel).await)),
+            service_fn(async |request| Ok::<_, Infallible>(answer(request, ways, &tunnel).await)),
         )
         .with_upgrades()
         .await;
@@ -71,11 +76,14 @@ pub(super) async fn serve(stream: UnixStream, gate: &Gate) {
     }
 }
 
-async fn answer(mut request: Request<Incoming>, gate: &Gate, tunnel: &Mutex<Option<Tunnel>>) -> Answer {
+async fn answer(mut request: Request<Incoming>, ways: &Ways, tunnel: &Mutex<Option<Tunnel>>) -> Answer {
+    if let Some(provider) = ways.provider.as_ref().filter(|_| request.uri().authority().is_none()) {
+        return ask(provider, request, ways).await;
+    }
     let Some(wanted) = wanted(request.method(), request.uri()) else {
         return say(StatusCode::BAD_REQUEST, "this is a proxy: name the host with CONNECT or http://");
     };
-    let upstream = match gate.connect(&wanted).await {
+    let upstream = match ways.gate.connect(&wanted).await {
         Ok(upstream) => upstream,
         Err(error @ NoConnection::Refused(_)) => {
             return say(StatusCode::FORBIDDEN, &format!("{error}. See [sandbox] in Leptos.toml"));
@@ -88,8 +96,26 @@ async fn answer(mut request: Request<Incoming>, gate: &Gate, tunnel: &Mutex<Opti
         return Response::new(Either::Left(Full::default()));
     }
     match pass_on(request, &wanted, upstream).await {
-        Ok(response) => response.map(Either::Right),
+        Ok(response) => response.map(|body| Either::Right(Either::Left(body))),
         Err(error) => say(StatusCode::BAD_GATEWAY, &format!("{wanted} did not answer: {error}")),
+    }
+}
+
+async fn ask(provider: &Provider, mut request: Request<Incoming>, ways: &Ways) -> Answer {
+    // Codex asks for a WebSocket first, and with this answer goes on without one at once.
+    if request.headers().contains_key(UPGRADE) {
+        return say(StatusCode::UPGRADE_REQUIRED, "the agent's provider is asked with plain requests");
+    }
+    drop_hop_by_hop(request.headers_mut());
+    match provider.ask(request, &ways.traffic).await {
+        Ok(mut response) => {
+            drop_hop_by_hop(response.headers_mut());
+            response.map(|body| Either::Right(Either::Right(body)))
+        }
+        Err(error @ (NotAsked::Elsewhere(_) | NotAsked::Unsigned)) => {
+            say(StatusCode::FORBIDDEN, &error.to_string())
+        }
+        Err(error @ NotAsked::Failed(_)) => say(StatusCode::BAD_GATEWAY, &error.to_string()),
     }
 }
 

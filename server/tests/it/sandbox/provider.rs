@@ -66,7 +66,9 @@ async fn who_has_no_stand_in_or_a_key_of_their_own_is_not_let_through_with_it() 
     asking(&mut cell).await;
     let signed = format!("x-api-key: {STAND_IN}");
 
-    for headers in [&[][..], &["Authorization: Bearer sk-of-a-stranger"], &[&format!("x-own: {STAND_IN}")]] {
+    let both = format!("Authorization: Bearer sk-of-a-stranger, Bearer {STAND_IN}");
+    let other = format!("x-own: {STAND_IN}");
+    for headers in [&[][..], &["Authorization: Bearer sk-of-a-stranger"], &[&both], &[&other]] {
         let said = answer(&cell, "/of/us/v1/files", headers, "what it would carry away").await;
         assert!(said.starts_with("HTTP/1.1 403 "), "{said}");
     }

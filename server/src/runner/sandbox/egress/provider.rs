@@ -8,7 +8,7 @@ use std::{
 };
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Response, Uri,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri,
     header::{AUTHORIZATION, COOKIE, EXPECT, HOST},
 };
 use http_body_util::BodyExt as _;
@@ -32,6 +32,8 @@ const SIGNATURES: [HeaderName; 5] = [
 ];
 /// The same in an address.
 const SIGNING_PARAMETERS: [&str; 3] = ["key", "access_token", "oauth_token"];
+/// What agents ask with. Others may have a server send back what it was sent (TRACE), the key with it.
+const METHODS: [Method; 5] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE];
 
 /// Where an attempt's agent asks its model, and with what.
 #[derive(Clone)]
@@ -51,6 +53,8 @@ pub struct Key {
 /// Why the provider was not asked.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotAsked {
+    #[error("the agent's provider is not asked with {0}")]
+    Method(Method),
     #[error("the agent's provider is asked for what lies below {0} alone")]
     Elsewhere(String),
     #[error("the agent's provider is asked by the agent alone, with what it was given for a key")]
@@ -80,6 +84,9 @@ impl Provider {
         mut request: Request<Incoming>,
         traffic: &Arc<Traffic>,
     ) -> Result<Response<Body>, NotAsked> {
+        if !METHODS.contains(request.method()) {
+            return Err(NotAsked::Method(request.method().clone()));
+        }
         let url = self.address_of(request.uri())?;
         self.sign(request.headers_mut())?;
         let (parts, body) = request.into_parts();
@@ -137,13 +144,15 @@ impl Provider {
         if is_signed { Ok(()) } else { Err(NotAsked::Unsigned) }
     }
 
-    /// `Bearer STAND-IN` or `STAND-IN` with the key in its place; nothing where there is no stand-in.
+    /// `Bearer STAND-IN` or `STAND-IN` with the key in its place; nothing where there is anything else.
     fn with_key(&self, value: &HeaderValue) -> Option<HeaderValue> {
         let value = value.to_str().ok()?;
-        let (before, signature) = value.rsplit_once(' ').map_or(("", value), |(scheme, rest)| (scheme, rest));
+        let (scheme, signature) = match value.split_once(' ') {
+            Some(("Bearer" | "bearer", signature)) => ("Bearer ", signature),
+            _ => ("", value),
+        };
         let key = self.keys.iter().find(|key| key.stand_in == signature)?.key.expose_secret();
-        let signed = if before.is_empty() { key.to_owned() } else { format!("{before} {key}") };
-        let mut signed = HeaderValue::try_from(signed).ok()?;
+        let mut signed = HeaderValue::try_from(format!("{scheme}{key}")).ok()?;
         signed.set_sensitive(true);
         Some(signed)
     }

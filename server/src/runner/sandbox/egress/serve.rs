@@ -112,7 +112,7 @@ async fn ask(provider: &Provider, mut request: Request<Incoming>, ways: &Ways) -
             drop_hop_by_hop(response.headers_mut());
             response.map(|body| Either::Right(Either::Right(body)))
         }
-        Err(error @ (NotAsked::Elsewhere(_) | NotAsked::Unsigned)) => {
+        Err(error @ (NotAsked::Method(_) | NotAsked::Elsewhere(_) | NotAsked::Unsigned)) => {
             say(StatusCode::FORBIDDEN, &error.to_string())
         }
         Err(error @ NotAsked::Failed(_)) => say(StatusCode::BAD_GATEWAY, &error.to_string()),

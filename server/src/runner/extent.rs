@@ -16,6 +16,8 @@ use super::git::{self, GitError};
 pub(super) const MOST_ENTRIES: u64 = 1_000_000;
 /// Of the list of them, all of which git has in its memory while it checks out.
 const MOST_LISTED: u64 = 512 << 20;
+/// Where a mirror keeps what was counted last: many attempts begin with the same commit.
+const NOTE: &str = "millrace-extent";
 /// A longer entry is counted as several.
 const LONGEST_ENTRY: u64 = 1 << 16;
 
@@ -32,13 +34,16 @@ pub(super) enum TooMuch {
     Bytes,
 }
 
-/// Goes through the trees of a commit, and no further than to where there is too much. It takes git some milliseconds for a
-/// thousand files.
+/// Goes through the trees of a commit, and no further than to where there is too much. It takes git ten milliseconds for a
+/// thousand files. The caller has the mirror for itself.
 pub(super) async fn too_much(
     mirror: &Path,
     commit: &str,
     most_bytes: u64,
 ) -> Result<Option<TooMuch>, GitError> {
+    if let Some(bytes) = noted(mirror, commit).await {
+        return Ok((bytes > most_bytes).then_some(TooMuch::Bytes));
+    }
     let mut command = git::own_command(mirror);
     // Trees too: they may hold nothing but trees, for ever.
     command.args(["ls-tree", "-r", "-t", "-l", "-z", "--full-tree", commit]);
@@ -50,18 +55,28 @@ pub(super) async fn too_much(
     // Git is never late with what a hostile commit has, so it would keep a thread of the runner for itself. Where nobody waits
     // any more, git ends, and with it the listing.
     let counted = spawn_blocking(move || count(listing, &most)).await;
-    if let Some(much) = counted.map_err(io::Error::other).flatten().map_err(GitError::Missing)? {
+    let bytes = match counted.map_err(io::Error::other).flatten().map_err(GitError::Missing)? {
+        Ok(bytes) => bytes,
         // Git ends when it is dropped.
-        return Ok(Some(much));
+        Err(much) => return Ok(Some(much)),
+    };
+    if !child.wait().await.map_err(GitError::Missing)?.success() {
+        return Err(GitError::Failed("git could not list its files".to_owned()));
     }
-    if child.wait().await.map_err(GitError::Missing)?.success() {
-        Ok(None)
-    } else {
-        Err(GitError::Failed("git could not list its files".to_owned()))
-    }
+    // Without it the next one counts again.
+    let _ = tokio::fs::write(mirror.join(NOTE), format!("{commit} {bytes}\n")).await;
+    Ok(None)
 }
 
-fn count(listing: impl Read, most: &Most) -> io::Result<Option<TooMuch>> {
+/// How large this commit's files are together, if it was the last to be counted.
+async fn noted(mirror: &Path, commit: &str) -> Option<u64> {
+    let note = tokio::fs::read_to_string(mirror.join(NOTE)).await.ok()?;
+    // The end of the line says that nothing is missing.
+    note.strip_suffix('\n')?.strip_prefix(commit)?.strip_prefix(' ')?.parse().ok()
+}
+
+/// How large all files are together.
+fn count(listing: impl Read, most: &Most) -> io::Result<Result<u64, TooMuch>> {
     let mut listing = BufReader::new(listing);
     let (mut entries, mut listed, mut bytes) = (0_u64, 0_u64, 0_u64);
     let mut entry = Vec::new();
@@ -70,14 +85,14 @@ fn count(listing: impl Read, most: &Most) -> io::Result<Option<TooMuch>> {
         listed += entry.len() as u64;
         bytes = bytes.saturating_add(size(&entry).unwrap_or(0));
         if entries > most.entries || listed > most.listed {
-            return Ok(Some(TooMuch::Entries));
+            return Ok(Err(TooMuch::Entries));
         }
         if bytes > most.bytes {
-            return Ok(Some(TooMuch::Bytes));
+            return Ok(Err(TooMuch::Bytes));
         }
         entry.clear();
     }
-    Ok(None)
+    Ok(Ok(bytes))
 }
 
 /// Of a file such as `100644 blob 0123abcd     1234` and its path behind a tab; directories and submodules have none.
@@ -98,10 +113,10 @@ mod tests {
         let most = |entries, listed, bytes| Most { entries, listed, bytes };
         let all = LISTING.len() as u64;
         for (most, expected) in [
-            (most(4, all, 1010), None),
-            (most(4, all, 1009), Some(TooMuch::Bytes)),
-            (most(3, all, 1010), Some(TooMuch::Entries)),
-            (most(4, all - 1, 1010), Some(TooMuch::Entries)),
+            (most(4, all, 1010), Ok(1010)),
+            (most(4, all, 1009), Err(TooMuch::Bytes)),
+            (most(3, all, 1010), Err(TooMuch::Entries)),
+            (most(4, all - 1, 1010), Err(TooMuch::Entries)),
         ] {
             assert_eq!(count(LISTING, &most).unwrap(), expected);
         }
@@ -110,6 +125,6 @@ mod tests {
     #[test]
     fn a_name_without_an_end_is_too_much() {
         let most = Most { entries: 4, listed: u64::MAX, bytes: 0 };
-        assert_eq!(count(io::repeat(b'x'), &most).unwrap(), Some(TooMuch::Entries));
+        assert_eq!(count(io::repeat(b'x'), &most).unwrap(), Err(TooMuch::Entries));
     }
 }

@@ -214,6 +214,20 @@ async fn jobs_are_canceled_and_retried_by_the_end_of_their_ids() {
 }
 
 #[tokio::test]
+async fn one_job_that_refuses_does_not_keep_the_others_from_it() {
+    let app = App::start().await;
+    let (one, two) = (app.submit("true").await, app.submit("true").await);
+    app.cancel(one).await;
+    let unknown: JobId = "01a21e29-13ed-7718-a8e3-2daf511ea4d3".parse().unwrap();
+
+    let said = app.client(&["cancel", &unknown.to_string(), &one.to_string(), &two.to_string()]).await;
+
+    assert!(!said.status.success());
+    assert!(said.stderr.contains(&unknown.to_string()), "{}", said.stderr);
+    assert_eq!(app.job(two).await.job.state, JobState::Canceled);
+}
+
+#[tokio::test]
 async fn waiting_goes_on_over_the_attempts_of_a_job() {
     let app = App::start().await;
     let _runner = app.runner().await;

@@ -1,6 +1,6 @@
 //! What Prometheus is told, and who may ask.
 
-use app::model::Role;
+use app::model::{JobState, Role};
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -69,6 +69,18 @@ async fn a_runner_tells_of_what_it_started_ended_and_read() {
         assert_eq!(value(&metrics, &attempts), 1.0);
     }
     assert!(value(&metrics, "millrace_lines_total") > printed as f64);
+}
+
+#[tokio::test]
+async fn a_runner_whose_address_for_them_is_taken_works_all_the_same() {
+    let app = App::start().await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap().to_string();
+    let runner = app.runner_process(&[("MILLRACE_RUNNER__METRICS_LISTEN", &listen)]);
+
+    assert_eq!(app.run("true").await.job.state, JobState::Succeeded);
+
+    assert!(runner.log().contains("runner.metrics_listen"), "{}", runner.log());
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ use self::{keys::KeptKeys, result::Made};
 use super::{
     RunningAttempt,
     access::is_strangers,
-    agents::{self, Agent, Failure, Launch, Profile, Task, Told, Verdict},
+    agents::{self, Agent, Failure, Profile, Task, Told, Verdict},
     checkout::Source,
     executor::Grounds,
     kin::Cookie,
@@ -210,18 +210,13 @@ impl AgentAttempt<'_> {
         }
         let made = self.collect(&ending.told, &launch).await;
         match ending.verdict {
-            Verdict::Finished => self.finished(made, &ending.told, &launch).await,
+            Verdict::Finished => self.finished(made, &ending.told).await,
             Verdict::Failed(failure) => self.failed(failure, made).await,
         }
     }
 
     /// The agent has done what it could; whether that is anything is in the working tree.
-    async fn finished(
-        &self,
-        made: Result<Made, String>,
-        said: &Told,
-        launch: &Launch,
-    ) -> anyhow::Result<Outcome> {
+    async fn finished(&self, made: Result<Made, String>, said: &Told) -> anyhow::Result<Outcome> {
         let agent = self.attempt.job.agent.as_deref().unwrap_or_default();
         if let Err(error) = self.attempt.lifecycle.quota_is_there(agent).await {
             tracing::debug!(%error, "that the quota is there again is noted later");
@@ -232,13 +227,13 @@ impl AgentAttempt<'_> {
                 self.keep_session(said).await;
                 self.nothing_more().await
             }
-            Ok(Made::Commits(work)) => self.publish(&work, said, launch).await,
+            Ok(Made::Commits(work, finding)) => self.publish(&work, finding, said).await,
         }
     }
 
     /// What was made all the same is shown, but not published.
     async fn failed(&self, failure: Failure, made: Result<Made, String>) -> anyhow::Result<Outcome> {
-        if let Ok(Made::Commits(_)) = made {
+        if let Ok(Made::Commits(..)) = made {
             self.attempt.output.system("What it had changed by then is shown, and not published.").await;
         }
         let Failure { reason, message, again_at } = failure;

@@ -11,8 +11,8 @@ use super::{
         checkout::has_branch,
         kin::Cookie,
         publish::{
-            self, Collect, Collected, Destination, Message, PublishError, Published, Secrets, Work,
-            branch_name,
+            self, Collect, Collected, Destination, Finding, Message, PublishError, Published, ReceiveError,
+            Secrets, Work, branch_name,
         },
         sandbox::Confinement,
     },
@@ -37,11 +37,13 @@ const LEAVE_OUT: [&str; 1] = [".aider*"];
 /// What an agent has made.
 pub(super) enum Made {
     Nothing,
-    Commits(Work),
+    /// And the secret in them, if there is one.
+    Commits(Work, Result<Option<Finding>, ReceiveError>),
 }
 
 impl AgentAttempt<'_> {
-    /// Commits what is left, takes it out of the sandbox, and keeps its diff for the job's page. The error is for people.
+    /// Commits what is left, takes it out of the sandbox, keeps its diff for the job's page, and looks for secrets in it. The
+    /// error is for people.
     pub(super) async fn collect(&self, said: &Told, launch: &Launch) -> Result<Made, String> {
         self.attempt.stage("publish").await;
         let own = self.workspace.own();
@@ -56,7 +58,9 @@ impl AgentAttempt<'_> {
         let (repository, base) = (own.join("result.git"), &self.source.commit);
         let received = Work::receive(&repository, &self.source.mirror, &bundle, base).await;
         let Some(work) = received.map_err(|error| error.to_string())? else { return Ok(Made::Nothing) };
-        let patch = work.patch(&self.secrets(launch)).await.map_err(|error| error.to_string())?;
+        let secrets = self.secrets(launch);
+        let (patch, finding) = tokio::join!(work.patch(&secrets), work.secrets(&secrets));
+        let patch = patch.map_err(|error| error.to_string())?;
         let job = &self.attempt.job;
         let db = self.attempt.lifecycle.db();
         let store = || changes::store(db, job.id, job.attempt, &self.attempt.runner, &patch);
@@ -66,7 +70,7 @@ impl AgentAttempt<'_> {
             Err(error) => return Err(format!("The changes could not be kept: {error}.")),
         }
         self.note(|run| run.changes = Some(work.figures())).await;
-        Ok(Made::Commits(work))
+        Ok(Made::Commits(work, finding))
     }
 
     /// In the sandbox: the checkout's settings are the agent's.
@@ -102,8 +106,13 @@ impl AgentAttempt<'_> {
     }
 
     /// Puts the work where people find it, unless there is a secret in it.
-    pub(super) async fn publish(&self, work: &Work, said: &Told, launch: &Launch) -> anyhow::Result<Outcome> {
-        match work.secrets(&self.secrets(launch)).await {
+    pub(super) async fn publish(
+        &self,
+        work: &Work,
+        finding: Result<Option<Finding>, ReceiveError>,
+        said: &Told,
+    ) -> anyhow::Result<Outcome> {
+        match finding {
             Ok(None) => {}
             Ok(Some(finding)) => {
                 let error = format!("The work is not published: {finding}.");

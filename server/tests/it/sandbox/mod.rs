@@ -6,5 +6,6 @@ mod limits;
 mod provider;
 mod reach;
 mod repositories;
+mod result;
 
 use cell::Cell;

@@ -17,8 +17,9 @@ pub fn people(people: Accounts, me: UserId, signs_in_with_github: bool, now: Tim
     let members = if people.members.is_empty() {
         Either::Left("Nobody else comes in with GitHub. ")
     } else {
-        let names = people.members.into_iter().map(|name| view! { <code>{name}</code> " " });
-        Either::Right(view! { "Besides, these come in with GitHub: " {names.collect_view()} })
+        let names = people.members.into_iter().enumerate();
+        let names = names.map(|(index, name)| view! { {(index > 0).then_some(", ")} <code>{name}</code> });
+        Either::Right(view! { "Besides, these come in with GitHub: " {names.collect_view()} ". " })
     };
     view! {
         <section class="panel" aria-labelledby="people-title">

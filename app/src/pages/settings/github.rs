@@ -129,9 +129,9 @@ fn for_organisation(organisation: String, refusal: Option<&ApiError>) -> impl In
     view! {
         <details class="setting-more" open=is_open>
             <summary>"For an organisation"</summary>
-            <form class="setting-fields" method="get" action=format!("{SETTINGS}#github")>
+            <form class="setting-fields" method="get" action=SETTINGS>
                 {field(label, refusal, input)}
-                <button class="button" type="submit">"Use this organisation"</button>
+                <button class="button beside-field" type="submit">"Use this organisation"</button>
             </form>
         </details>
     }

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::super::{
     agents::Profile,
-    sandbox::{Key, Provider},
+    sandbox::{KeptKey, Provider},
 };
 use crate::secret;
 
@@ -17,7 +17,7 @@ pub(super) struct KeptKeys {
     provider: Url,
     /// The provider's address as the agent is told.
     pub base_url: String,
-    keys: BTreeMap<&'static str, Key>,
+    keys: BTreeMap<&'static str, KeptKey>,
 }
 
 impl KeptKeys {
@@ -31,12 +31,13 @@ impl KeptKeys {
         let (Some(of), Some(proxy)) = (&profile.key, proxy) else { return Ok(None) };
         let mut keys = BTreeMap::new();
         for name in profile.credentials.iter().copied() {
-            let Some(key) = variable(name).map(SecretString::from) else { continue };
+            // A line's end comes along easily, and is in no header.
+            let Some(key) = variable(name).map(|key| SecretString::from(key.trim())) else { continue };
             if !of.variables.contains(&name) {
                 return Ok(None);
             }
             let stand_in = secret::generate("stand-in-")?.expose_secret().to_owned();
-            keys.insert(name, Key { stand_in, key });
+            keys.insert(name, KeptKey { stand_in, key });
         }
         let base_url = format!("{proxy}{}", of.provider.path().trim_end_matches('/'));
         Ok((!keys.is_empty()).then(|| Self { provider: of.provider.clone(), base_url, keys }))
@@ -65,7 +66,7 @@ mod tests {
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = load(None, settings, &Overrides::default()).unwrap();
         let profile = agents::find(agent, &config.agents).unwrap().profile();
-        let variable = |name: &str| set.contains(&name).then(|| format!("value of {name}"));
+        let variable = |name: &str| set.contains(&name).then(|| format!("value of {name}\n"));
         KeptKeys::of(&profile, Some("http://proxy".to_owned()), &variable).unwrap()
     }
 
@@ -79,6 +80,7 @@ mod tests {
         assert!(stand_in.len() > 20 && !stand_in.contains("value of"));
         assert_ne!(Some(stand_in), second.stand_in("ANTHROPIC_API_KEY"));
         assert_eq!(first.stand_in("PATH"), None);
+        assert_eq!(first.keys["ANTHROPIC_API_KEY"].key.expose_secret(), "value of ANTHROPIC_API_KEY");
     }
 
     #[test]

@@ -30,7 +30,7 @@ use tokio::{process::Command, sync::mpsc};
 pub(super) use self::limits::Bytes;
 use self::{bubblewrap::Bubblewrap, cgroup::Group, egress::Proxy, report::Reporting};
 pub use self::{
-    egress::{Key, Provider, Refusal, RefusalReason, TrafficFigures},
+    egress::{KeptKey, Provider, Refusal, RefusalReason, TrafficFigures},
     limits::{LimitHit, Limits, Resource},
 };
 use crate::config::{HostPattern, SandboxConfig, SandboxMode};

@@ -7,7 +7,7 @@ use axum::{
     response::IntoResponse,
     routing::any,
 };
-use millrace::runner::sandbox::{Key, Provider};
+use millrace::runner::sandbox::{KeptKey, Provider};
 use tokio::net::TcpListener;
 
 use super::Cell;
@@ -26,7 +26,7 @@ async fn asking(cell: &mut Cell) {
         format!("{uri}\n{headers:?}\n{}", String::from_utf8_lossy(&body)).into_response()
     }));
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    let keys = vec![Key { stand_in: STAND_IN.to_owned(), key: KEY.into() }];
+    let keys = vec![KeptKey { stand_in: STAND_IN.to_owned(), key: KEY.into() }];
     cell.ask(Provider::new(Provider::client().unwrap(), address.parse().unwrap(), keys));
 }
 
@@ -99,7 +99,7 @@ async fn only_what_lies_below_the_providers_address_is_asked_for() {
 async fn a_provider_that_is_away_is_told_without_its_address() {
     let mut cell = Cell::new().await;
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let keys = vec![Key { stand_in: STAND_IN.to_owned(), key: KEY.into() }];
+    let keys = vec![KeptKey { stand_in: STAND_IN.to_owned(), key: KEY.into() }];
     let address = format!("http://user:password@{nobody}/");
     cell.ask(Provider::new(Provider::client().unwrap(), address.parse().unwrap(), keys));
 

@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 pub use gate::{Refusal, RefusalReason};
-pub use provider::{Key, Provider};
+pub use provider::{KeptKey, Provider};
 
 use crate::config::{Endpoint, HostPattern};
 use gate::{Gate, Traffic};

@@ -40,12 +40,12 @@ const METHODS: [Method; 5] = [Method::GET, Method::HEAD, Method::POST, Method::P
 pub struct Provider {
     client: Client,
     address: Url,
-    keys: Vec<Key>,
+    keys: Vec<KeptKey>,
 }
 
 /// What the agent signs with, and what is put in its place.
 #[derive(Clone)]
-pub struct Key {
+pub struct KeptKey {
     pub stand_in: String,
     pub key: SecretString,
 }
@@ -75,7 +75,7 @@ impl Provider {
             .build()
     }
 
-    pub fn new(client: Client, address: Url, keys: Vec<Key>) -> Self {
+    pub fn new(client: Client, address: Url, keys: Vec<KeptKey>) -> Self {
         Self { client, address, keys }
     }
 

@@ -151,7 +151,9 @@ impl AgentAttempt<'_> {
         self.attempt.output.system(self.introduction(kept.is_some())).await;
         self.note(|_| {}).await;
         let strangers = is_strangers(&self.attempt.job);
-        if strangers && kept.is_none() && self.profile.credentials.iter().any(|name| own(name).is_some()) {
+        let has_secrets = self.sandbox.protection() == Protection::None
+            || kept.is_none() && self.profile.credentials.iter().any(|name| own(name).is_some());
+        if strangers && has_secrets {
             let error = format!("Work on forks runs without any secret. {}", self.how_without_secrets());
             return Ok(self.end(AgentOutcome::Authentication, error).await.and_never_again());
         }
@@ -280,7 +282,7 @@ impl AgentAttempt<'_> {
         let title = &self.profile.title;
         match (&self.profile.key, self.sandbox.problem()) {
             (_, Some(_)) => {
-                "Without the sandbox an agent has its key; `millrace doctor` says how to mend it.".to_owned()
+                "Without the sandbox an agent can read what the runner can; `millrace doctor` says how to mend it.".to_owned()
             }
             _ if self.config.sandbox.keys == KeysPlace::Inside => {
                 "The settings give agents their keys (`keys` under [sandbox]).".to_owned()

@@ -21,7 +21,8 @@ async fn asking(cell: &mut Cell) {
     let address = format!("http://{}/of/us/", listener.local_addr().unwrap());
     let router = Router::new().fallback(any(async |uri: Uri, headers: HeaderMap, body: Bytes| {
         if uri.path().ends_with("/elsewhere") {
-            return (StatusCode::FOUND, [("location", "http://evil.example/")]).into_response();
+            return (StatusCode::FOUND, [("location", "http://evil.example/"), ("x-goog-api-key", KEY)])
+                .into_response();
         }
         format!("{uri}\n{headers:?}\n{}", String::from_utf8_lossy(&body)).into_response()
     }));
@@ -73,9 +74,13 @@ async fn who_has_no_stand_in_or_a_key_of_their_own_is_not_let_through_with_it() 
         assert!(said.starts_with("HTTP/1.1 403 "), "{said}");
     }
     let theirs = [&signed, "Authorization: Bearer sk-of-a-stranger", "Cookie: session=strange"];
-    let said =
-        answer(&cell, "/of/us/v1/files?key=strange&%6bey=strange&alt=sse&access_token=strange", &theirs, "")
-            .await;
+    let said = answer(
+        &cell,
+        "/of/us/v1/files?key=strange&%6bey=strange&%24key=strange&alt=sse&access_token=strange",
+        &theirs,
+        "",
+    )
+    .await;
     assert!(said.starts_with("HTTP/1.1 200 ") && said.contains("/of/us/v1/files?alt=sse\n"), "{said}");
     assert!(said.contains(KEY) && !said.contains("strange"), "{said}");
 }

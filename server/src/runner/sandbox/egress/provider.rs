@@ -31,7 +31,7 @@ const SIGNATURES: [HeaderName; 5] = [
     HeaderName::from_static("api-key"),
 ];
 /// The same in an address.
-const SIGNING_PARAMETERS: [&str; 3] = ["key", "access_token", "oauth_token"];
+const SIGNING_PARAMETERS: [&str; 4] = ["key", "$key", "access_token", "oauth_token"];
 /// What agents ask with. Others may have a server send back what it was sent (TRACE), the key with it.
 const METHODS: [Method; 5] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE];
 
@@ -99,7 +99,11 @@ impl Provider {
                 frame
             })));
         }
-        let answer = asked.send().await.map_err(|error| NotAsked::Failed(error.without_url()))?;
+        let mut answer = asked.send().await.map_err(|error| NotAsked::Failed(error.without_url()))?;
+        // Some providers send back what they were asked with.
+        for name in SIGNATURES {
+            answer.headers_mut().remove(name);
+        }
         Ok(Response::from(answer).map(|body: Body| {
             Body::wrap(body.map_frame(move |frame| {
                 let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);

@@ -34,7 +34,7 @@ pub(super) enum TooMuch {
     Bytes,
 }
 
-/// Goes through the trees of a commit, and no further than to where there is too much. It takes git ten milliseconds for a
+/// Goes through the trees of a commit, and no further than to where there is too much. It takes git some milliseconds for a
 /// thousand files. The caller has the mirror for itself.
 pub(super) async fn too_much(
     mirror: &Path,

@@ -22,7 +22,7 @@ pub(super) struct KeptKeys {
 
 impl KeptKeys {
     /// `None` where there is nothing to keep, or where the agent signs in with something that cannot be put in for it, such as
-    /// the token of a subscription. `proxy` is where the agent is to ask.
+    /// an access token of Codex. `proxy` is where the agent is to ask.
     pub(super) fn of(
         profile: &Profile,
         proxy: Option<String>,
